@@ -1,0 +1,237 @@
+//! A place to try a runtime: it can be left by one agent and entered by the next.
+
+// Each test file uses a part of this.
+#![allow(dead_code)]
+
+use async_trait::async_trait;
+use plimsoll_agent::runtime::docker::DockerRuntime;
+use plimsoll_agent::runtime::process::ProcessRuntime;
+use plimsoll_agent::runtime::{Adopted, ContainerRuntime, EventSink};
+use plimsoll_core::node::{ContainerRef, LaunchSpec, RuntimeEvent};
+use plimsoll_model::{Family, InstanceId, TaskDefinition, TaskDefinitionId, TaskId};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Far above what anything here takes, so that only what hangs fails by it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Which runtime, and what it keeps between agents.
+#[async_trait]
+pub trait Bench: Send {
+    /// Whose containers they are: of no other bench, for they share engines.
+    fn instance(&self) -> InstanceId;
+
+    async fn open(&self, events: EventSink, stop: CancellationToken) -> Arc<dyn ContainerRuntime>;
+
+    /// A definition with one container for each shell script.
+    fn document(&self, scripts: &[&str]) -> Value;
+
+    /// How the first container of the definition says that it does not exist.
+    fn broken(&self) -> (Value, &'static str);
+}
+
+pub struct Process {
+    data_dir: tempfile::TempDir,
+    instance: InstanceId,
+}
+
+impl Process {
+    pub fn new() -> Self {
+        Process { data_dir: tempfile::tempdir().unwrap(), instance: InstanceId::from_u128(random_id()) }
+    }
+}
+
+impl Process {
+    /// Where the containers' files are.
+    pub fn root(&self) -> PathBuf {
+        self.data_dir.path().join("tasks")
+    }
+}
+
+#[async_trait]
+impl Bench for Process {
+    fn instance(&self) -> InstanceId {
+        self.instance
+    }
+
+    async fn open(&self, events: EventSink, stop: CancellationToken) -> Arc<dyn ContainerRuntime> {
+        let shim = vec![env!("CARGO_BIN_EXE_plimsoll-test-shim").into()];
+        Arc::new(ProcessRuntime::open(self.data_dir.path(), shim, events, stop).unwrap())
+    }
+
+    fn document(&self, scripts: &[&str]) -> Value {
+        definition(scripts, "none")
+    }
+
+    fn broken(&self) -> (Value, &'static str) {
+        let mut document = self.document(&["true"]);
+        document["containerDefinitions"][0]["entryPoint"] = json!(["/nonexistent/program"]);
+        (document, "CannotStartContainerError: ")
+    }
+}
+
+/// An engine that was asked for by name: it has to answer. The image is made by `docker import` of a static busybox.
+pub struct Docker {
+    host: String,
+    data_dir: tempfile::TempDir,
+    instance: InstanceId,
+}
+
+const IMAGE: &str = "plimsoll-test/busybox:1";
+
+impl Docker {
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// `None` when no engine is named.
+    pub fn asked_for() -> Option<Self> {
+        match std::env::var("PLIMSOLL_TEST_DOCKER") {
+            Ok(host) => {
+                let data_dir = tempfile::tempdir().unwrap();
+                Some(Docker { host, data_dir, instance: InstanceId::from_u128(random_id()) })
+            }
+            Err(_) => {
+                println!("PLIMSOLL_TEST_DOCKER is not set: Docker was not asked for");
+                None
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Bench for Docker {
+    fn instance(&self) -> InstanceId {
+        self.instance
+    }
+
+    async fn open(&self, events: EventSink, stop: CancellationToken) -> Arc<dyn ContainerRuntime> {
+        let host = Some(self.host.clone());
+        let runtime = DockerRuntime::connect(host, "conformance", self.data_dir.path(), events, stop).await;
+        Arc::new(runtime.expect("the engine of PLIMSOLL_TEST_DOCKER answers"))
+    }
+
+    fn document(&self, scripts: &[&str]) -> Value {
+        definition(scripts, IMAGE)
+    }
+
+    fn broken(&self) -> (Value, &'static str) {
+        let mut document = self.document(&["true"]);
+        document["containerDefinitions"][0]["image"] = json!("localhost:1/plimsoll-test/missing:1");
+        (document, "CannotPullContainerError: ")
+    }
+}
+
+fn definition(scripts: &[&str], image: &str) -> Value {
+    let containers = scripts.iter().enumerate().map(|(index, script)| {
+        json!({
+            "name": format!("c{index}"), "image": image, "memory": 64,
+            "entryPoint": ["/bin/sh", "-c"], "command": [script],
+        })
+    });
+    json!({"family": "bench", "networkMode": "host", "containerDefinitions": containers.collect::<Vec<_>>()})
+}
+
+/// One agent's view of the bench.
+pub struct Agent {
+    pub runtime: Arc<dyn ContainerRuntime>,
+    pub found: Adopted,
+    events: mpsc::UnboundedReceiver<(u32, RuntimeEvent)>,
+    stop: CancellationToken,
+}
+
+impl Agent {
+    pub async fn on(bench: &dyn Bench) -> Self {
+        let (sender, events) = mpsc::unbounded_channel();
+        let stop = CancellationToken::new();
+        let runtime = bench.open(EventSink::new(0, sender), stop.clone()).await;
+        runtime.identify(bench.instance());
+        let found = runtime.adopt().await.unwrap();
+        Agent { runtime, found, events, stop }
+    }
+
+    /// Ends as if it were killed: nothing is told to any container.
+    pub fn die(self) {
+        self.stop.cancel();
+    }
+
+    /// The next event that is not about pulling.
+    pub async fn event(&mut self) -> RuntimeEvent {
+        loop {
+            let event = tokio::time::timeout(PATIENCE, self.events.recv()).await;
+            let (_, event) = event.expect("an event in time").expect("the runtime lives");
+            if !matches!(event, RuntimeEvent::PullStarted(_) | RuntimeEvent::PullStopped(_)) {
+                return event;
+            }
+        }
+    }
+
+    pub async fn started(&mut self) -> ContainerRef {
+        match self.event().await {
+            RuntimeEvent::Started { container, .. } => container,
+            other => panic!("{other:?} instead of a start"),
+        }
+    }
+
+    pub async fn exited(&mut self, container: ContainerRef) -> (Option<i32>, Option<Arc<str>>) {
+        match self.event().await {
+            RuntimeEvent::Exited { container: exited, exit_code, reason } if exited == container => (exit_code, reason),
+            other => panic!("{other:?} instead of the exit of {container:?}"),
+        }
+    }
+
+    pub async fn removed(&mut self, task: TaskId) {
+        loop {
+            match self.event().await {
+                RuntimeEvent::Removed { task: removed } if removed == task => return,
+                // What was alive may be seen to end first.
+                RuntimeEvent::Exited { .. } => {}
+                other => panic!("{other:?} instead of the removal of {task}"),
+            }
+        }
+    }
+
+    /// Asks for one container and waits until it runs.
+    pub async fn run(&mut self, spec: &Arc<LaunchSpec>, index: usize) -> ContainerRef {
+        let container = ContainerRef { task: spec.task, index };
+        self.runtime.start(container, Arc::clone(spec));
+        assert_eq!(self.started().await, container);
+        container
+    }
+}
+
+pub fn spec(document: Value) -> Arc<LaunchSpec> {
+    let id = TaskDefinitionId { family: Family::parse("bench").unwrap(), revision: 1 };
+    Arc::new(LaunchSpec {
+        task: TaskId::from_u128(random_id()),
+        cluster: "conformance".into(),
+        group: "family:bench".into(),
+        definition: Arc::new(TaskDefinition::from_document(id, Arc::new(document)).unwrap()),
+        overrides: None,
+        gpus: Vec::new(),
+    })
+}
+
+fn random_id() -> u128 {
+    uuid::Uuid::new_v4().as_u128()
+}
+
+/// Agents come and go until one finds what is looked for.
+pub async fn eventually_found<T>(bench: &dyn Bench, look: impl Fn(&Adopted) -> Option<T>) -> T {
+    let search = async {
+        loop {
+            let agent = Agent::on(bench).await;
+            let found = look(&agent.found);
+            agent.die();
+            if let Some(found) = found {
+                return found;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, search).await.expect("found in time")
+}

@@ -1,0 +1,190 @@
+//! What every runtime has to do, tried on each that can be had here.
+
+mod bench;
+
+use bench::{Agent, Bench, Docker, Process, eventually_found, spec};
+use plimsoll_core::node::{AdoptedState, ContainerRef, RuntimeEvent};
+use plimsoll_model::TaskId;
+use std::sync::Arc;
+use std::time::Duration;
+
+const FOREVER: &str = "while :; do sleep 1; done";
+/// Larger than any test, so that a stop that needs it fails by time.
+const LONG_GRACE: Duration = Duration::from_secs(600);
+
+/// Each property on each runtime, as tests of their own.
+macro_rules! on_each_runtime {
+    ($($property:ident),+ $(,)?) => {
+        mod process {
+            $(#[tokio::test] async fn $property() { super::$property(&super::Process::new()).await; })+
+        }
+        mod docker {
+            $(#[tokio::test] async fn $property() {
+                if let Some(docker) = super::Docker::asked_for() {
+                    super::$property(&docker).await;
+                }
+            })+
+        }
+    };
+}
+
+on_each_runtime!(
+    exit_codes_are_reported_once,
+    a_stop_is_sigterm_first,
+    what_ignores_sigterm_is_killed,
+    a_stop_needs_nothing_to_stop,
+    starting_twice_is_starting_once,
+    a_start_that_fails_says_why,
+    containers_outlive_the_agent,
+    removed_tasks_leave_nothing,
+    stopping_everything_leaves_nothing,
+    a_stop_overtakes_a_start,
+);
+
+async fn clean(bench: &dyn Bench) {
+    let agent = Agent::on(bench).await;
+    agent.runtime.stop_all(Duration::ZERO).await;
+}
+
+/// I-22.
+async fn exit_codes_are_reported_once(bench: &dyn Bench) {
+    let mut agent = Agent::on(bench).await;
+    let spec = spec(bench.document(&["exit 7", "exit 0"]));
+    for (index, code) in [(0, 7), (1, 0)] {
+        let container = agent.run(&spec, index).await;
+        assert_eq!(agent.exited(container).await.0, Some(code));
+    }
+    agent.runtime.remove(spec.task);
+    agent.removed(spec.task).await;
+    clean(bench).await;
+}
+
+/// TL-6.
+async fn a_stop_is_sigterm_first(bench: &dyn Bench) {
+    let mut agent = Agent::on(bench).await;
+    let spec = spec(bench.document(&["trap 'exit 3' TERM; while :; do sleep 0.05; done"]));
+    let container = agent.run(&spec, 0).await;
+    agent.runtime.stop(container, LONG_GRACE);
+    agent.runtime.stop(container, LONG_GRACE);
+    assert_eq!(agent.exited(container).await.0, Some(3));
+    clean(bench).await;
+}
+
+/// F-20.
+async fn what_ignores_sigterm_is_killed(bench: &dyn Bench) {
+    let mut agent = Agent::on(bench).await;
+    let spec = spec(bench.document(&["trap '' TERM; while :; do sleep 0.05; done"]));
+    let container = agent.run(&spec, 0).await;
+    agent.runtime.stop(container, Duration::from_secs(1));
+    assert_eq!(agent.exited(container).await.0, Some(137));
+    clean(bench).await;
+}
+
+async fn a_stop_needs_nothing_to_stop(bench: &dyn Bench) {
+    let mut agent = Agent::on(bench).await;
+    let container = ContainerRef { task: TaskId::from_u128(99), index: 0 };
+    agent.runtime.stop(container, LONG_GRACE);
+    assert_eq!(agent.exited(container).await, (None, None));
+    agent.runtime.remove(container.task);
+    agent.removed(container.task).await;
+}
+
+async fn starting_twice_is_starting_once(bench: &dyn Bench) {
+    let mut agent = Agent::on(bench).await;
+    let spec = spec(bench.document(&[FOREVER]));
+    let container = ContainerRef { task: spec.task, index: 0 };
+    agent.runtime.start(container, Arc::clone(&spec));
+    agent.runtime.start(container, Arc::clone(&spec));
+    assert_eq!(agent.started().await, container);
+    agent.runtime.start(container, Arc::clone(&spec));
+    agent.runtime.stop(container, Duration::ZERO);
+    assert_eq!(agent.exited(container).await.0, Some(137));
+    clean(bench).await;
+}
+
+/// TL-8.
+async fn a_start_that_fails_says_why(bench: &dyn Bench) {
+    let mut agent = Agent::on(bench).await;
+    let (document, class) = bench.broken();
+    let spec = spec(document);
+    let container = ContainerRef { task: spec.task, index: 0 };
+    agent.runtime.start(container, Arc::clone(&spec));
+    match agent.event().await {
+        RuntimeEvent::Failed { container: failed, reason } => {
+            assert_eq!(failed, container);
+            assert!(reason.starts_with(class), "{reason}");
+        }
+        other => panic!("{other:?} instead of a failure"),
+    }
+    clean(bench).await;
+}
+
+/// F-10: nothing of it restarts, and what ended meanwhile is told with its exit code.
+async fn containers_outlive_the_agent(bench: &dyn Bench) {
+    let mut first = Agent::on(bench).await;
+    let spec = spec(bench.document(&[FOREVER, "sleep 0.5; exit 5"]));
+    let lives = first.run(&spec, 0).await;
+    first.run(&spec, 1).await;
+    first.die();
+    let exit = eventually_found(bench, |found| {
+        let state = |index| found.containers.iter().find(|one| one.index == index).map(|one| one.state.clone());
+        assert_eq!(state(0), Some(AdoptedState::Running));
+        assert_eq!(found.instance, Some(bench.instance()), "F-11");
+        state(1).filter(|state| *state != AdoptedState::Running)
+    });
+    assert_eq!(exit.await, AdoptedState::Exited { exit_code: Some(5), reason: None });
+    let mut second = Agent::on(bench).await;
+    assert_eq!(&*second.found.containers[0].name, "c0");
+    second.runtime.start(lives, Arc::clone(&spec));
+    second.runtime.stop(lives, Duration::ZERO);
+    assert_eq!(second.exited(lives).await.0, Some(137));
+    clean(bench).await;
+}
+
+/// I-21.
+async fn removed_tasks_leave_nothing(bench: &dyn Bench) {
+    let mut agent = Agent::on(bench).await;
+    let spec = spec(bench.document(&[FOREVER, "exit 0"]));
+    agent.run(&spec, 0).await;
+    let second = agent.run(&spec, 1).await;
+    agent.exited(second).await;
+    agent.runtime.remove(spec.task);
+    agent.runtime.remove(spec.task);
+    agent.removed(spec.task).await;
+    agent.die();
+    assert!(Agent::on(bench).await.found.containers.is_empty());
+}
+
+async fn stopping_everything_leaves_nothing(bench: &dyn Bench) {
+    let mut agent = Agent::on(bench).await;
+    let spec = spec(bench.document(&[FOREVER, "exit 0", "trap '' TERM; while :; do sleep 0.05; done"]));
+    let late = ContainerRef { task: spec.task, index: 2 };
+    agent.run(&spec, 0).await;
+    agent.runtime.start(late, Arc::clone(&spec));
+    agent.runtime.stop_all(Duration::from_secs(1)).await;
+    agent.runtime.start(ContainerRef { task: spec.task, index: 1 }, Arc::clone(&spec));
+    assert!(Agent::on(bench).await.found.containers.is_empty());
+}
+
+/// I-20: whichever comes first, at the end it is over, and nothing runs.
+async fn a_stop_overtakes_a_start(bench: &dyn Bench) {
+    let mut agent = Agent::on(bench).await;
+    let spec = spec(bench.document(&[FOREVER]));
+    let container = ContainerRef { task: spec.task, index: 0 };
+    agent.runtime.start(container, Arc::clone(&spec));
+    agent.runtime.stop(container, Duration::ZERO);
+    loop {
+        match agent.event().await {
+            RuntimeEvent::Started { .. } => {}
+            RuntimeEvent::Exited { container: exited, .. } => {
+                assert_eq!(exited, container);
+                break;
+            }
+            other => panic!("{other:?} instead of an exit"),
+        }
+    }
+    agent.die();
+    let running = |state: &AdoptedState| *state == AdoptedState::Running;
+    assert!(!Agent::on(bench).await.found.containers.iter().any(|one| running(&one.state)));
+    clean(bench).await;
+}

@@ -1,0 +1,65 @@
+//! What the rest of the process holds of one cluster: a way to ask, to read, and to connect nodes.
+
+use crate::error::SubmitError;
+use crate::stream::{Connection, StreamSink};
+use crate::writer::{Phase, Request, Shared};
+use plimsoll_core::{Command, Output};
+use plimsoll_model::{ClusterKey, Image};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+#[derive(Clone)]
+pub struct ClusterHandle {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl ClusterHandle {
+    pub fn key(&self) -> &ClusterKey {
+        &self.shared.key
+    }
+
+    /// Carries a command out. The answer comes after what led to it is durable (I-24).
+    pub async fn submit(&self, command: Command) -> Result<Output, SubmitError> {
+        self.serving().await?;
+        let (reply, answer) = oneshot::channel();
+        match self.shared.commands.try_send(Request { command, reply }) {
+            Ok(()) => answer.await.unwrap_or_else(|_| Err(self.shared.unavailable())),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.shared.metrics.throttled(self.key());
+                Err(SubmitError::Throttled {
+                    cluster: self.key().clone(),
+                    waiting: self.shared.commands.max_capacity(),
+                })
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(self.shared.unavailable()),
+        }
+    }
+
+    /// Looks at the committed image: everything acknowledged, nothing that is not durable. Keep it short: commits
+    /// wait for readers. Fails only when the cluster was never loaded.
+    pub fn read<T>(&self, look: impl FnOnce(&Image) -> T) -> Result<T, SubmitError> {
+        let image = self.shared.image.read();
+        match &*image {
+            Some(image) => Ok(look(image)),
+            None => Err(self.shared.unavailable()),
+        }
+    }
+
+    /// Connects one node, numbered by its stream; dropping the connection disconnects it.
+    pub fn connect(&self, sink: &StreamSink, node: u32) -> Connection {
+        Connection::open(Arc::clone(&self.shared), sink.clone(), node)
+    }
+
+    /// Waits out a short reload, so that callers do not notice it.
+    async fn serving(&self) -> Result<(), SubmitError> {
+        let mut phase = self.shared.phase.subscribe();
+        if *phase.borrow_and_update() == Phase::Serving {
+            return Ok(());
+        }
+        let serving = phase.wait_for(|phase| matches!(phase, Phase::Serving | Phase::Stopped));
+        match tokio::time::timeout(self.shared.settings.reload_wait, serving).await {
+            Ok(Ok(phase)) if *phase == Phase::Serving => Ok(()),
+            _ => Err(self.shared.unavailable()),
+        }
+    }
+}

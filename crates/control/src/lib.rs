@@ -1,0 +1,24 @@
+//! The single fenced writer of each cluster, its committed image and its effects.
+//!
+//! Commit, then act: inputs are stepped into an outbox, the outbox's changes are committed as one batch, and only then
+//! do readers, callers and nodes hear of them. Nothing here decides where a task runs; that is `plimsoll_core`.
+
+mod clock;
+mod control;
+mod definitions;
+mod error;
+mod handle;
+mod lease;
+mod metrics;
+mod settings;
+mod stream;
+mod writer;
+
+pub use clock::Clock;
+pub use control::{Control, Health};
+pub use definitions::Definitions;
+pub use error::{Error, SubmitError};
+pub use handle::ClusterHandle;
+pub use metrics::Metrics;
+pub use settings::{ControlSettings, SchedulerSettings};
+pub use stream::{Connection, Delivery, StreamSink, StreamSource, stream};

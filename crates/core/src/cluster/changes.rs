@@ -1,0 +1,368 @@
+//! The one place where rows change: each change goes into the stepped image, into the outbox, and into everything
+//! that is derived from rows.
+
+use super::derived::{HealthRules, Slot, classify};
+use super::timers::Timer;
+use super::{ClusterCore, Outbox};
+use plimsoll_model::{
+    Change, Cluster, Deployment, DeploymentId, Instance, InstanceId, InstanceStatus, Reserved, Service, ServiceName,
+    ServiceStatus, Task, TaskDefinition, TaskDefinitionId, TaskId, TokenRecord, Usage,
+};
+use plimsoll_placement::{NodeSpec, TaskWasLive};
+use std::sync::Arc;
+
+/// `version` grows by this much for a task from placement to STOPPED (see `Image::instance_version`).
+const VERSION_STEPS_OF_A_STOPPED_TASK: u64 = 2;
+
+impl ClusterCore {
+    fn emit(&mut self, change: Change, out: &mut Outbox) {
+        self.image.apply(&change);
+        out.changes.push(change);
+    }
+
+    pub(super) fn put_cluster(&mut self, row: Cluster, out: &mut Outbox) -> Arc<Cluster> {
+        let row = Arc::new(row);
+        self.emit(Change::Cluster(Arc::clone(&row)), out);
+        row
+    }
+
+    // --- instances ---
+
+    pub(super) fn create_instance(&mut self, row: Instance, out: &mut Outbox) -> Arc<Instance> {
+        let row = Arc::new(row);
+        self.emit(Change::Instance(Arc::clone(&row)), out);
+        self.derive_instance(&row);
+        row
+    }
+
+    /// Every change of an instance is a new version of it (CI-5).
+    pub(super) fn update_instance(
+        &mut self,
+        id: InstanceId,
+        edit: impl FnOnce(&mut Instance),
+        out: &mut Outbox,
+    ) -> Arc<Instance> {
+        let mut row = Instance::clone(&self.image.instances[&id]);
+        edit(&mut row);
+        row.base_version += 1;
+        self.create_instance(row, out)
+    }
+
+    /// Brings the fleet up to date with an instance; capacity may have appeared.
+    pub(super) fn derive_instance(&mut self, row: &Instance) {
+        if row.status == InstanceStatus::Inactive {
+            self.derived.fleet.remove(row.id);
+            self.derived.instances.remove(&row.id);
+            if let Some(at) = row.deregistered_at {
+                self.timers.set(Timer::ForgetInstance(row.id), at.plus_millis(self.config.retention_ms));
+            }
+            return;
+        }
+        self.derived.fleet.put(node_spec(row));
+        self.derived.instances.insert(row.id);
+        self.work.capacity_changed();
+    }
+
+    pub(super) fn remove_instance(&mut self, id: InstanceId, out: &mut Outbox) {
+        self.emit(Change::InstanceRemoved(id), out);
+    }
+
+    // --- services and deployments ---
+
+    pub(super) fn create_service_row(&mut self, row: Service, definition: &Arc<TaskDefinition>, out: &mut Outbox) {
+        let before = self.image.services.get(&row.name).map(|old| old.definition.clone());
+        self.reference(definition, out);
+        self.write_service(row, out);
+        if let Some(id) = before {
+            self.release(&id, out);
+        }
+    }
+
+    /// For changes that keep the definition.
+    pub(super) fn update_service_row(
+        &mut self,
+        name: &ServiceName,
+        edit: impl FnOnce(&mut Service),
+        out: &mut Outbox,
+    ) -> Arc<Service> {
+        let before = Arc::clone(&self.image.services[name]);
+        let mut row = Service::clone(&before);
+        edit(&mut row);
+        assert_eq!(row.definition, before.definition, "a definition is changed together with its references");
+        self.write_service(row, out)
+    }
+
+    fn write_service(&mut self, row: Service, out: &mut Outbox) -> Arc<Service> {
+        let row = Arc::new(row);
+        self.emit(Change::Service(Arc::clone(&row)), out);
+        self.derive_service(&row);
+        row
+    }
+
+    pub(super) fn derive_service(&mut self, row: &Service) {
+        let timer = Timer::ForgetService(row.name.clone());
+        match (row.status, row.inactive_at) {
+            (ServiceStatus::Inactive, Some(at)) => {
+                self.timers.set(timer, at.plus_millis(self.config.retention_ms));
+            }
+            _ => self.timers.cancel(&timer),
+        }
+    }
+
+    pub(super) fn remove_service(&mut self, name: &ServiceName, out: &mut Outbox) {
+        let Some(row) = self.image.services.get(name).cloned() else { return };
+        self.emit(Change::ServiceRemoved(name.clone()), out);
+        self.release(&row.definition, out);
+    }
+
+    pub(super) fn create_deployment(&mut self, row: Deployment, definition: &Arc<TaskDefinition>, out: &mut Outbox) {
+        self.reference(definition, out);
+        self.emit(Change::Deployment(Arc::new(row)), out);
+    }
+
+    pub(super) fn update_deployment(
+        &mut self,
+        id: DeploymentId,
+        edit: impl FnOnce(&mut Deployment),
+        out: &mut Outbox,
+    ) -> Arc<Deployment> {
+        let before = Arc::clone(&self.image.deployments[&id]);
+        let mut row = Deployment::clone(&before);
+        edit(&mut row);
+        assert_eq!(row.definition, before.definition, "the definition of deployment {id} never changes (I-10)");
+        let row = Arc::new(row);
+        self.emit(Change::Deployment(Arc::clone(&row)), out);
+        row
+    }
+
+    pub(super) fn remove_deployment(&mut self, id: DeploymentId, out: &mut Outbox) {
+        let Some(row) = self.image.deployments.get(&id).cloned() else { return };
+        self.emit(Change::DeploymentRemoved(id), out);
+        self.release(&row.definition, out);
+    }
+
+    // --- tasks ---
+
+    pub(super) fn create_task(&mut self, row: Task, definition: &Arc<TaskDefinition>, out: &mut Outbox) -> Arc<Task> {
+        assert!(!self.image.tasks.contains_key(&row.id), "task {} exists", row.id);
+        self.reference(definition, out);
+        let row = Arc::new(row);
+        self.emit(Change::TaskCreated(Arc::clone(&row)), out);
+        self.change_usage(row.instance, &row.reserved, Sign::Plus, out);
+        self.derive_new_task(&row);
+        self.undelivered.insert(row.id);
+        self.sessions.owe_start(row.instance, row.id);
+        if let Some(service) = &row.service {
+            self.work.mark(service);
+        }
+        row
+    }
+
+    /// Writes a task's next state if it differs from the one before; `version` is set here (TL-10).
+    pub(super) fn update_task(&mut self, before: &Arc<Task>, mut row: Task, out: &mut Outbox) -> Arc<Task> {
+        row.version = before.version;
+        if row == **before {
+            return Arc::clone(before);
+        }
+        assert!(row.last_status >= before.last_status, "task {} moves backwards (I-17)", row.id);
+        assert!(row.desired_status >= before.desired_status, "task {} is wanted again (I-17)", row.id);
+        assert!(row.instance == before.instance && row.reserved == before.reserved, "task {} moved (I-5)", row.id);
+        row.version += 1;
+        let row = Arc::new(row);
+        self.emit(Change::TaskUpdated(Arc::clone(&row)), out);
+        self.derive_task_change(before, &row, out);
+        row
+    }
+
+    /// The fleet and index side of a task row that appears.
+    pub(super) fn derive_new_task(&mut self, row: &Task) {
+        if !row.is_stopped() {
+            let idx = self.derived.fleet.idx(row.instance).expect("a task is on an instance of the fleet");
+            let group = self.derived.fleet.group(&row.group);
+            self.derived.fleet.add_task(idx, group, &row.reserved);
+            if row.is_stopping() {
+                self.derived.fleet.task_stopping(idx, group);
+            }
+            self.derived.fleet.set_running(idx, self.image.instance_counts(row.instance).running);
+        } else if let Some(at) = row.stopped_at {
+            self.timers.set(Timer::ForgetTask(row.id), at.plus_millis(self.config.retention_ms));
+        }
+        if let (Some(service), Some(deployment)) = (&row.service, row.deployment)
+            && row.started_at.is_some()
+        {
+            self.derived.services.entry(service.clone()).or_default().add_ran(deployment);
+        }
+        self.derive_slot(row);
+    }
+
+    fn derive_task_change(&mut self, before: &Task, row: &Task, out: &mut Outbox) {
+        if !before.is_stopped() {
+            self.derive_fleet_change(before, row);
+        }
+        if row.is_stopped() && !before.is_stopped() {
+            self.change_usage(row.instance, &row.reserved, Sign::Minus, out);
+            self.undelivered.remove(&row.id);
+            self.work.capacity_changed();
+            let stopped_at = row.stopped_at.unwrap_or(self.now);
+            self.timers.set(Timer::ForgetTask(row.id), stopped_at.plus_millis(self.config.retention_ms));
+        }
+        if before.is_live() && row.is_stopping() {
+            self.sessions.owe_stop(row.instance, row.id);
+        }
+        if let (Some(service), Some(deployment)) = (&row.service, row.deployment) {
+            if before.started_at.is_none() && row.started_at.is_some() {
+                self.derived.services.entry(service.clone()).or_default().add_ran(deployment);
+            }
+            let counts_changed = before.last_status != row.last_status;
+            if self.derive_slot(row) || counts_changed {
+                self.work.mark(service);
+            }
+        }
+    }
+
+    fn derive_fleet_change(&mut self, before: &Task, row: &Task) {
+        let fleet = &mut self.derived.fleet;
+        let idx = fleet.idx(row.instance).expect("an instance keeps its place while it has tasks");
+        let group = fleet.find_group(&row.group).expect("a group keeps its place while it has tasks");
+        if row.is_stopped() {
+            let was_live = if before.is_live() { TaskWasLive::Yes } else { TaskWasLive::No };
+            fleet.remove_task(idx, group, &row.reserved, was_live);
+            fleet.release_group(group);
+        } else if before.is_live() && !row.is_live() {
+            fleet.task_stopping(idx, group);
+        }
+        if before.is_running() != row.is_running() {
+            fleet.set_running(idx, self.image.instance_counts(row.instance).running);
+        }
+    }
+
+    /// Forgets a STOPPED task; its instance's version does not go back (CI-5).
+    pub(super) fn remove_task(&mut self, id: TaskId, out: &mut Outbox) {
+        let Some(row) = self.image.tasks.get(&id).cloned() else { return };
+        assert!(row.is_stopped(), "task {id} is forgotten before it is STOPPED");
+        self.emit(Change::TaskRemoved(id), out);
+        if let Some(instance) = self.image.instances.get(&row.instance) {
+            let mut instance = Instance::clone(instance);
+            instance.base_version += VERSION_STEPS_OF_A_STOPPED_TASK;
+            self.emit(Change::Instance(Arc::new(instance)), out);
+        }
+        if let (Some(service), Some(deployment)) = (&row.service, row.deployment)
+            && row.started_at.is_some()
+            && let Some(index) = self.derived.services.get_mut(service)
+        {
+            index.remove_ran(deployment);
+            if index.is_empty() {
+                self.derived.services.remove(service);
+            }
+        }
+        self.release(&row.definition, out);
+    }
+
+    /// Puts a service's task where it belongs in the index; true when it moved.
+    pub(super) fn derive_slot(&mut self, task: &Task) -> bool {
+        let (Some(name), Some(deployment)) = (&task.service, task.deployment) else { return false };
+        let timer = Timer::TaskHealth(task.id);
+        let slot = task.is_live().then(|| {
+            let draining = self.image.instances[&task.instance].status == InstanceStatus::Draining;
+            let (class, again_at) = classify(task, self.health_rules(task), self.now);
+            match again_at {
+                Some(at) => self.timers.set(timer.clone(), at),
+                None => self.timers.cancel(&timer),
+            }
+            Slot { deployment, draining, class }
+        });
+        if slot.is_none() {
+            self.timers.cancel(&timer);
+        }
+        let index = self.derived.services.entry(name.clone()).or_default();
+        let moved = index.place(task.id, slot);
+        if index.is_empty() {
+            self.derived.services.remove(name);
+        }
+        moved
+    }
+
+    fn health_rules(&self, task: &Task) -> HealthRules {
+        let service = task.service.as_ref().and_then(|name| self.image.services.get(name));
+        HealthRules {
+            checks_health: self.derived.definitions.get(&task.definition).checks_health,
+            healthy_ms: self.config.healthy_ms,
+            grace_ms: service.map_or(0, |row| u64::from(row.health_check_grace_period_seconds) * 1_000),
+        }
+    }
+
+    fn change_usage(&mut self, instance: InstanceId, reserved: &Reserved, sign: Sign, out: &mut Outbox) {
+        let before = self.image.usage.get(&instance).copied().unwrap_or_default();
+        let (cpu, memory) = (u64::from(reserved.cpu_units), u64::from(reserved.memory_mib));
+        let after = match sign {
+            Sign::Plus => Usage { cpu_units: before.cpu_units + cpu, memory_mib: before.memory_mib + memory },
+            Sign::Minus => Usage { cpu_units: before.cpu_units - cpu, memory_mib: before.memory_mib - memory },
+        };
+        if sign == Sign::Plus {
+            let registered = &self.image.instances[&instance].registered;
+            assert!(after.cpu_units <= u64::from(registered.cpu_units), "instance {instance}: too much cpu (I-1)");
+            assert!(after.memory_mib <= u64::from(registered.memory_mib), "instance {instance}: too much memory (I-1)");
+        }
+        self.emit(Change::Usage(instance, after), out);
+    }
+
+    // --- tokens ---
+
+    pub(super) fn put_token(&mut self, row: TokenRecord, out: &mut Outbox) {
+        self.derive_token(&row);
+        self.emit(Change::Token(Arc::new(row)), out);
+    }
+
+    pub(super) fn derive_token(&mut self, row: &TokenRecord) {
+        let timer = Timer::ForgetToken(Arc::clone(&row.token.operation), Arc::clone(&row.token.token));
+        self.timers.set(timer, row.created_at.plus_millis(self.config.token_retention_ms));
+    }
+
+    pub(super) fn remove_token(&mut self, operation: Arc<str>, token: Arc<str>, out: &mut Outbox) {
+        self.emit(Change::TokenRemoved(operation, token), out);
+    }
+
+    // --- events ---
+
+    pub(super) fn emit_event(&mut self, change: Change, out: &mut Outbox) {
+        assert!(matches!(change, Change::Event(_) | Change::EventRemoved(..)), "only events are written this way");
+        self.emit(change, out);
+    }
+
+    // --- definitions ---
+
+    /// The expressions of a definition parsed when it was registered; a caller that cannot be sure has parsed them
+    /// before it got here.
+    fn reference(&mut self, definition: &Arc<TaskDefinition>, out: &mut Outbox) {
+        let member_of = self.expressions.parse_all(&definition.member_of).expect("parsed before it was accepted");
+        if self.derived.definitions.reference(definition, member_of) {
+            self.emit(Change::DefinitionReferenced(Arc::clone(definition)), out);
+        }
+    }
+
+    fn release(&mut self, id: &TaskDefinitionId, out: &mut Outbox) {
+        if self.derived.definitions.release(id) {
+            self.emit(Change::DefinitionReleased(id.clone()), out);
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    Plus,
+    Minus,
+}
+
+fn node_spec(row: &Instance) -> NodeSpec {
+    let attributes = row.attributes.iter().map(|(name, attribute)| (Arc::clone(name), attribute.value.clone()));
+    NodeSpec {
+        instance: row.id,
+        ec2_instance_id: Arc::clone(&row.ec2_instance_id),
+        registered_at: row.registered_at,
+        agent_version: row.version_info.agent_version.clone(),
+        attributes: attributes.collect(),
+        resources: row.registered.clone(),
+        active: row.status == InstanceStatus::Active,
+        connected: row.agent_connected,
+    }
+}

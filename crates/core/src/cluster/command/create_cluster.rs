@@ -1,0 +1,23 @@
+//! CreateCluster (CL-1, CL-2).
+
+use super::super::{ClusterCore, Outbox};
+use crate::Output;
+use crate::command::CreateCluster;
+use plimsoll_model::{Cluster, ClusterStatus};
+
+impl ClusterCore {
+    pub(super) fn create_cluster(&mut self, request: CreateCluster, out: &mut Outbox) -> Output {
+        if let Some(active) = self.image.cluster.as_ref().filter(|row| row.status == ClusterStatus::Active) {
+            return Output::Cluster(active.clone());
+        }
+        let row = Cluster {
+            key: self.config.cluster.clone(),
+            status: ClusterStatus::Active,
+            created_at: self.now,
+            deleted_at: None,
+            tags: request.tags,
+            echo: request.echo,
+        };
+        Output::Cluster(self.put_cluster(row, out))
+    }
+}

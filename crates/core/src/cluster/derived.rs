@@ -1,0 +1,211 @@
+//! What follows from the rows and is kept beside them, so that a reconcile pass costs what changed and not what
+//! exists: the placement fleet, the tasks of each deployment by how far they are, the definitions in use.
+
+use super::definitions::Definitions;
+use super::timers::{Timer, Timers};
+use plimsoll_model::{DeploymentId, HealthStatus, InstanceId, ServiceName, Task, TaskDefinitionId, TaskId};
+use plimsoll_model::{TaskStatus, Timestamp, Usage};
+use plimsoll_placement::Fleet;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Debug)]
+pub(super) struct Derived {
+    pub fleet: Fleet,
+    pub services: BTreeMap<ServiceName, ServiceIndex>,
+    pub definitions: Definitions,
+    /// Instances that are not INACTIVE, hence in the fleet.
+    pub instances: BTreeSet<InstanceId>,
+}
+
+/// The live tasks of a service.
+#[derive(Debug, Default)]
+pub(super) struct ServiceIndex {
+    pub deployments: BTreeMap<DeploymentId, DeploymentIndex>,
+    slots: BTreeMap<TaskId, Slot>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct DeploymentIndex {
+    /// On instances that stay.
+    pub staying: Classes,
+    /// On DRAINING instances: to be replaced like tasks of an old deployment (DEP-31).
+    pub draining: Classes,
+    /// Task rows, STOPPED ones included, that reached RUNNING: zero is stage 1 of counting failures (DEP-41).
+    pub ran: u32,
+}
+
+/// How far a live task is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Class {
+    Pending,
+    /// RUNNING; not known to be healthy yet.
+    Waiting,
+    /// UNHEALTHY inside its grace period (SVC-26).
+    Grace,
+    Unhealthy,
+    Healthy,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Slot {
+    pub deployment: DeploymentId,
+    pub draining: bool,
+    pub class: Class,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Classes {
+    sets: [BTreeSet<TaskId>; 5],
+}
+
+impl Classes {
+    pub fn of(&self, class: Class) -> &BTreeSet<TaskId> {
+        &self.sets[class as usize]
+    }
+
+    pub fn count(&self, class: Class) -> u32 {
+        u32::try_from(self.of(class).len()).expect("tasks of a service fit in 32 bits")
+    }
+
+    pub fn live(&self) -> u32 {
+        u32::try_from(self.sets.iter().map(BTreeSet::len).sum::<usize>()).expect("tasks of a service fit in 32 bits")
+    }
+}
+
+impl ServiceIndex {
+    /// Puts a live task where it belongs, or takes it out; true when that moved it.
+    pub fn place(&mut self, task: TaskId, slot: Option<Slot>) -> bool {
+        let before = match slot {
+            Some(slot) => self.slots.insert(task, slot),
+            None => self.slots.remove(&task),
+        };
+        if before == slot {
+            return false;
+        }
+        if let Some(before) = before {
+            self.set(before).remove(&task);
+            self.drop_if_empty(before.deployment);
+        }
+        if let Some(slot) = slot {
+            self.set(slot).insert(task);
+        }
+        true
+    }
+
+    pub fn add_ran(&mut self, deployment: DeploymentId) {
+        self.deployments.entry(deployment).or_default().ran += 1;
+    }
+
+    pub fn remove_ran(&mut self, deployment: DeploymentId) {
+        self.deployments.entry(deployment).or_default().ran -= 1;
+        self.drop_if_empty(deployment);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.deployments.is_empty()
+    }
+
+    fn set(&mut self, slot: Slot) -> &mut BTreeSet<TaskId> {
+        let deployment = self.deployments.entry(slot.deployment).or_default();
+        let classes = if slot.draining { &mut deployment.draining } else { &mut deployment.staying };
+        &mut classes.sets[slot.class as usize]
+    }
+
+    fn drop_if_empty(&mut self, deployment: DeploymentId) {
+        let index = &self.deployments[&deployment];
+        if index.ran == 0 && index.staying.live() == 0 && index.draining.live() == 0 {
+            self.deployments.remove(&deployment);
+        }
+    }
+}
+
+/// What decides when a RUNNING task counts as healthy.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HealthRules {
+    pub checks_health: bool,
+    pub healthy_ms: u64,
+    pub grace_ms: u64,
+}
+
+/// The class of a live task (DEP-11, SVC-26), and when time alone will change it.
+pub(super) fn classify(task: &Task, rules: HealthRules, now: Timestamp) -> (Class, Option<Timestamp>) {
+    if task.last_status < TaskStatus::Running {
+        return (Class::Pending, None);
+    }
+    let started_at = task.started_at.unwrap_or(task.created_at);
+    if !rules.checks_health {
+        let healthy_at = started_at.plus_millis(rules.healthy_ms);
+        return if now >= healthy_at { (Class::Healthy, None) } else { (Class::Waiting, Some(healthy_at)) };
+    }
+    match task.health {
+        HealthStatus::Healthy => (Class::Healthy, None),
+        HealthStatus::Unknown => (Class::Waiting, None),
+        HealthStatus::Unhealthy => {
+            let grace_ends = started_at.plus_millis(rules.grace_ms);
+            if now >= grace_ends { (Class::Unhealthy, None) } else { (Class::Grace, Some(grace_ends)) }
+        }
+    }
+}
+
+/// [`Derived`] without what depends on the time it is looked at: equal for a core that lived through its inputs and
+/// one loaded from the rows they led to.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DerivedView {
+    pub deployments: BTreeMap<(ServiceName, DeploymentId), DeploymentView>,
+    /// What the fleet believes is used of each instance that is not INACTIVE.
+    pub usage: BTreeMap<InstanceId, Usage>,
+    /// How many rows name each definition.
+    pub definitions: BTreeMap<TaskDefinitionId, u64>,
+    /// What will be forgotten, and when.
+    pub retention: BTreeMap<String, Timestamp>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct DeploymentView {
+    pub pending: BTreeSet<TaskId>,
+    pub running: BTreeSet<TaskId>,
+    pub draining: BTreeSet<TaskId>,
+    pub ran: u32,
+}
+
+impl Derived {
+    pub fn new() -> Self {
+        Derived {
+            fleet: Fleet::new(),
+            services: BTreeMap::new(),
+            definitions: Definitions::default(),
+            instances: BTreeSet::new(),
+        }
+    }
+
+    pub fn deployment(&self, service: &ServiceName, deployment: DeploymentId) -> Option<&DeploymentIndex> {
+        self.services.get(service)?.deployments.get(&deployment)
+    }
+
+    pub fn view(&self, timers: &Timers) -> DerivedView {
+        let indexes = self.services.iter().flat_map(|(name, service)| {
+            service.deployments.iter().map(move |(id, index)| ((name.clone(), *id), index.view()))
+        });
+        let usage = self.instances.iter().filter_map(|id| Some((*id, self.fleet.usage(self.fleet.idx(*id)?))));
+        let retention = timers.deadlines().filter(|(timer, _)| Timer::is_retention(timer));
+        DerivedView {
+            deployments: indexes.collect(),
+            usage: usage.collect(),
+            definitions: self.definitions.references(),
+            retention: retention.map(|(timer, at)| (format!("{timer:?}"), at)).collect(),
+        }
+    }
+}
+
+impl DeploymentIndex {
+    fn view(&self) -> DeploymentView {
+        let both = || [&self.staying, &self.draining].into_iter();
+        let running = [Class::Waiting, Class::Grace, Class::Unhealthy, Class::Healthy];
+        DeploymentView {
+            pending: both().flat_map(|classes| classes.of(Class::Pending)).copied().collect(),
+            running: both().flat_map(|c| running.iter().flat_map(|class| c.of(*class))).copied().collect(),
+            draining: self.draining.sets.iter().flatten().copied().collect(),
+            ran: self.ran,
+        }
+    }
+}

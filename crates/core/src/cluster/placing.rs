@@ -1,0 +1,184 @@
+//! From a plan of instances to task rows.
+
+use super::{ClusterCore, Outbox};
+use plimsoll_model::{
+    Container, Deployment, DesiredStatus, HealthStatus, InstanceId, LaunchType, PlacementConstraint, PlacementStrategy,
+    PropagateTags, Reserved, Service, ServiceName, Tags, Task, TaskDefinition, TaskId, TaskOverrides, TaskStatus,
+};
+use plimsoll_placement::{Demand, Expression, InstanceIdx, Plan, Request};
+use std::sync::Arc;
+
+/// What is the same for all tasks of one decision.
+#[derive(Debug)]
+pub(super) struct Blueprint {
+    pub definition: Arc<TaskDefinition>,
+    pub service: Option<ServiceName>,
+    pub deployment: Option<plimsoll_model::DeploymentId>,
+    pub group: Arc<str>,
+    pub started_by: Option<Arc<str>>,
+    pub launch_type: LaunchType,
+    pub overrides: Option<Arc<TaskOverrides>>,
+    pub enable_execute_command: bool,
+    pub tags: Tags,
+}
+
+/// What placement has to know about them.
+#[derive(Debug)]
+pub(super) struct Requirements {
+    pub demand: Demand,
+    /// Of the definition first, then of the request or service (RUN-10).
+    pub member_of: Vec<Arc<Expression>>,
+    pub distinct_instance: bool,
+    pub strategies: Vec<PlacementStrategy>,
+}
+
+impl ClusterCore {
+    /// Where `count` such tasks would go. Changes nothing but the state of the tie-breaking random numbers.
+    pub(super) fn plan(&mut self, blueprint: &Blueprint, needs: &Requirements, count: usize) -> Plan {
+        let group = self.derived.fleet.group(&blueprint.group);
+        let request = request(blueprint, needs, group);
+        let plan = self.derived.fleet.plan(&request, count, &mut self.random.placement);
+        self.derived.fleet.release_group(group);
+        plan
+    }
+
+    /// Why each instance that is no place for another such task refuses it (RUN-8).
+    pub(super) fn explain(
+        &mut self,
+        blueprint: &Blueprint,
+        needs: &Requirements,
+    ) -> Vec<(InstanceId, plimsoll_placement::Reason)> {
+        let group = self.derived.fleet.group(&blueprint.group);
+        let reasons = self.derived.fleet.explain(&request(blueprint, needs, group));
+        self.derived.fleet.release_group(group);
+        reasons
+    }
+
+    /// Whether one named instance takes such a task (RUN-11).
+    pub(super) fn check(
+        &mut self,
+        idx: InstanceIdx,
+        blueprint: &Blueprint,
+        needs: &Requirements,
+    ) -> Result<Reserved, plimsoll_placement::Reason> {
+        let group = self.derived.fleet.group(&blueprint.group);
+        let verdict = self.derived.fleet.check(idx, &request(blueprint, needs, group));
+        self.derived.fleet.release_group(group);
+        verdict
+    }
+
+    pub(super) fn place(
+        &mut self,
+        blueprint: &Blueprint,
+        idx: InstanceIdx,
+        reserved: Reserved,
+        out: &mut Outbox,
+    ) -> Arc<Task> {
+        let row = Task {
+            id: self.new_task_id(),
+            instance: self.derived.fleet.instance(idx),
+            definition: blueprint.definition.id.clone(),
+            service: blueprint.service.clone(),
+            deployment: blueprint.deployment,
+            group: Arc::clone(&blueprint.group),
+            started_by: blueprint.started_by.clone(),
+            launch_type: blueprint.launch_type,
+            containers: containers(&blueprint.definition, blueprint.overrides.as_deref(), &reserved),
+            reserved,
+            overrides: blueprint.overrides.clone(),
+            enable_execute_command: blueprint.enable_execute_command,
+            created_at: self.now,
+            version: 1,
+            desired_status: DesiredStatus::Running,
+            last_status: TaskStatus::Pending,
+            health: HealthStatus::Unknown,
+            stop_code: None,
+            stopped_reason: None,
+            pull_started_at: None,
+            pull_stopped_at: None,
+            started_at: None,
+            stopping_at: None,
+            execution_stopped_at: None,
+            stopped_at: None,
+            tags: blueprint.tags.clone(),
+        };
+        self.create_task(row, &blueprint.definition, out)
+    }
+
+    fn new_task_id(&mut self) -> TaskId {
+        loop {
+            let id = self.random.task_id();
+            if !self.image.tasks.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// A task of a service's deployment (SVC-18).
+    pub(super) fn service_blueprint(&self, service: &Service, deployment: &Deployment) -> Blueprint {
+        let definition = Arc::clone(&self.derived.definitions.get(&deployment.definition).definition);
+        Blueprint {
+            service: Some(service.name.clone()),
+            deployment: Some(deployment.id),
+            group: format!("service:{}", service.name).into(),
+            started_by: Some(deployment.id.to_string().into()),
+            launch_type: service.launch_type,
+            overrides: None,
+            enable_execute_command: service.enable_execute_command,
+            tags: self.service_task_tags(service, &definition),
+            definition,
+        }
+    }
+
+    pub(super) fn service_requirements(&mut self, service: &Service, deployment: &Deployment) -> Requirements {
+        let known = self.derived.definitions.get(&deployment.definition);
+        let (demand, mut member_of) = (known.demand.clone(), known.member_of.clone());
+        let own = self.expressions.parse_constraints(&service.placement_constraints);
+        member_of.extend(own.expect("parsed when the service was created or updated"));
+        Requirements {
+            demand,
+            member_of,
+            distinct_instance: service.placement_constraints.contains(&PlacementConstraint::DistinctInstance),
+            strategies: service.placement_strategy.clone(),
+        }
+    }
+
+    /// TAG-4.
+    fn service_task_tags(&self, service: &Service, definition: &TaskDefinition) -> Tags {
+        let mut tags = match service.propagate_tags {
+            PropagateTags::Service => service.tags.clone(),
+            PropagateTags::TaskDefinition => definition.tags.clone(),
+            PropagateTags::None => Tags::new(),
+        };
+        if service.enable_ecs_managed_tags {
+            tags.insert("aws:ecs:clusterName".into(), self.config.cluster.name.shared());
+            tags.insert("aws:ecs:serviceName".into(), service.name.shared());
+        }
+        tags
+    }
+}
+
+fn request<'a>(blueprint: &'a Blueprint, needs: &'a Requirements, group: plimsoll_placement::GroupIdx) -> Request<'a> {
+    Request {
+        demand: &needs.demand,
+        required_attributes: &blueprint.definition.requires_attributes,
+        member_of: &needs.member_of,
+        distinct_instance: needs.distinct_instance,
+        group,
+        strategies: &needs.strategies,
+        external: blueprint.launch_type == LaunchType::External,
+    }
+}
+
+/// In the definition's order; the GPUs of the task are dealt to the containers that ask for some (RES-4).
+fn containers(definition: &TaskDefinition, overrides: Option<&TaskOverrides>, reserved: &Reserved) -> Vec<Container> {
+    let mut gpus = reserved.gpus.iter();
+    let deal = |spec: &plimsoll_model::ContainerSpec| {
+        let mut container = Container::pending(Arc::clone(&spec.name));
+        let overridden = overrides.and_then(|all| all.containers.iter().find(|one| one.name == spec.name));
+        let count = overridden.and_then(|one| one.gpus).unwrap_or(spec.gpus);
+        container.gpus = gpus.by_ref().take(count as usize).cloned().collect();
+        container
+    };
+    definition.containers.iter().map(deal).collect()
+}

@@ -1,0 +1,116 @@
+//! Making what is there equal to what is wanted, service by service (SVC-20, DEP-14).
+//!
+//! A pass over a service looks at counts and sets kept by the index, never at all tasks; with nothing to do it costs
+//! the number of deployments. Its stages run in this order, each on fresh numbers: `clear` (old tasks that serve
+//! nobody), `start` (what is missing), `heal` (unhealthy tasks), `scale_in` (what is too much), `retire` (old tasks
+//! that are no longer needed), `settle` (what the result means).
+
+mod bounds;
+mod clear;
+mod deletion;
+mod heal;
+mod numbers;
+mod retire;
+mod scale_in;
+mod settle;
+mod start;
+mod work;
+
+pub use bounds::{RolloutBounds, rollout_bounds};
+pub(super) use work::Work;
+
+use super::stopping::StopBecause;
+use super::timers::Timer;
+use super::{ClusterCore, Outbox, events};
+use plimsoll_model::{Deployment, Service, ServiceName, ServiceStatus, TaskId};
+use std::sync::Arc;
+
+/// Passes over one service in one step. Stopping a task that no node was told of frees its place at once, so a pass
+/// may make the next one worthwhile; what is left after these waits for the next step.
+const PASSES_PER_SERVICE_MAX: usize = 4;
+
+/// One look at one service, and what came of it.
+#[derive(Debug)]
+struct Pass {
+    service: Arc<Service>,
+    primary: Arc<Deployment>,
+    started: Vec<TaskId>,
+    stopped: Vec<TaskId>,
+    /// Fewer tasks than are missing could be started, because of maximumPercent or for want of capacity: old ones may
+    /// go down to minimumHealthyPercent to make room (DEP-14).
+    make_room: bool,
+    /// Nothing is blocked: there is something to wait for other than room.
+    waits: bool,
+    /// A task found no instance.
+    unplaced: Option<events::Unplaced>,
+}
+
+impl ClusterCore {
+    pub(super) fn reconcile(&mut self, out: &mut Outbox) {
+        let mut budget = self.config.placements_per_step_max;
+        let mut passes_left = self.work.len() * PASSES_PER_SERVICE_MAX;
+        while passes_left > 0
+            && let Some(name) = self.work.next()
+        {
+            passes_left -= 1;
+            self.reconcile_service(&name, &mut budget, out);
+        }
+        self.work.end_step();
+    }
+
+    fn reconcile_service(&mut self, name: &ServiceName, budget: &mut usize, out: &mut Outbox) {
+        let Some(service) = self.image.services.get(name).cloned() else { return };
+        match service.status {
+            ServiceStatus::Inactive => {}
+            ServiceStatus::Draining => self.drain_deleted(&service, out),
+            ServiceStatus::Active => self.reconcile_replicas(service, budget, out),
+        }
+    }
+
+    fn reconcile_replicas(&mut self, service: Arc<Service>, budget: &mut usize, out: &mut Outbox) {
+        let primary = self.image.primary_deployment(&service.name).expect("an ACTIVE service has a primary").clone();
+        let mut pass = Pass {
+            service,
+            primary,
+            started: Vec::new(),
+            stopped: Vec::new(),
+            make_room: false,
+            waits: false,
+            unplaced: None,
+        };
+        self.clear(&mut pass, out);
+        self.start(&mut pass, budget, out);
+        self.heal(&mut pass, out);
+        self.scale_in(&mut pass, out);
+        self.retire(&mut pass, out);
+        self.say_what_moved(&pass, out);
+        self.settle(&pass, out);
+    }
+
+    fn stop_as(
+        &mut self,
+        pass: &mut Pass,
+        id: TaskId,
+        because: impl Fn(&plimsoll_model::Task) -> StopBecause,
+        out: &mut Outbox,
+    ) {
+        let task = self.image.tasks[&id].clone();
+        self.stop_task(&task, because(&task), out);
+        pass.stopped.push(id);
+    }
+
+    /// EV-2, one message for all tasks of a pass; EV-3 after it, so that it is the newest and not said again.
+    fn say_what_moved(&mut self, pass: &Pass, out: &mut Outbox) {
+        let name = &pass.service.name;
+        if !pass.started.is_empty() {
+            self.add_event(name, events::started(name, &pass.started), out);
+        }
+        if !pass.stopped.is_empty() {
+            self.add_event(name, events::stopped(name, &pass.stopped), out);
+        }
+        if let Some(unplaced) = &pass.unplaced {
+            let repeat_at = self.add_unplaced_event(name, unplaced, out);
+            self.timers.set(Timer::Repeat(name.clone()), repeat_at);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Unhealthy tasks of the PRIMARY deployment (SVC-25): their replacements, started by the step before, come first. Where
+//! there is no room for one, they are stopped one at a time while enough others are healthy.
+
+use super::super::derived::Class;
+use super::super::stopping::StopBecause;
+use super::super::{ClusterCore, Outbox, events};
+use super::Pass;
+use plimsoll_model::TaskId;
+
+impl ClusterCore {
+    pub(super) fn heal(&mut self, pass: &mut Pass, out: &mut Outbox) {
+        let numbers = self.numbers(pass);
+        if numbers.new_unhealthy == 0 {
+            return;
+        }
+        let covered = numbers.covered_beyond_desired(numbers.new_unhealthy + numbers.old_live);
+        let in_the_way = pass.make_room && numbers.stopping == 0 && numbers.healthy >= numbers.healthy_min;
+        let count = covered.max(u32::from(in_the_way)).min(numbers.new_unhealthy);
+        let index = self.index_of(pass, pass.primary.id).expect("it has an unhealthy task");
+        let unhealthy: Vec<TaskId> = index.staying.of(Class::Unhealthy).iter().take(count as usize).copied().collect();
+        for id in unhealthy {
+            let task = self.image.tasks[&id].clone();
+            self.stop_as(pass, id, |_| StopBecause::unhealthy(), out);
+            self.count_health_failure(&task, out);
+            let name = pass.service.name.clone();
+            self.add_event(&name, events::failed_health_checks(&name, id), out);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The counts a stage decides on.
+
+use super::super::ClusterCore;
+use super::super::derived::{Class, Classes, DeploymentIndex};
+use super::{Pass, rollout_bounds};
+use plimsoll_model::{Deployment, DeploymentId};
+use std::sync::Arc;
+
+/// "New" tasks are those of the PRIMARY deployment on instances that stay; "old" ones all others that are live
+/// (DEP-31).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Numbers {
+    pub desired: u32,
+    pub healthy_min: u32,
+    pub total_max: u32,
+    /// Not STOPPED (DEP-12).
+    pub total: u32,
+    /// Told to stop and not STOPPED.
+    pub stopping: u32,
+    /// New and old ones.
+    pub healthy: u32,
+    pub pending: u32,
+    /// RUNNING and not yet known to be healthy, or in their grace period: time will tell.
+    pub undecided: u32,
+    /// New ones that will do: all but the unhealthy.
+    pub new_live: u32,
+    pub new_healthy: u32,
+    pub new_unhealthy: u32,
+    pub old_live: u32,
+}
+
+impl Numbers {
+    /// How many healthy tasks the scheduler may stop (DEP-13 b).
+    pub fn healthy_to_spare(&self) -> u32 {
+        self.healthy.saturating_sub(self.healthy_min)
+    }
+
+    pub fn missing(&self) -> u32 {
+        self.desired.saturating_sub(self.new_live)
+    }
+
+    /// Live tasks that could serve if the unhealthy and superseded were gone, beyond what is desired.
+    pub fn covered_beyond_desired(&self, others: u32) -> u32 {
+        (others + self.new_healthy).saturating_sub(self.desired)
+    }
+
+    fn add(&mut self, classes: &Classes) {
+        self.healthy += classes.count(Class::Healthy);
+        self.pending += classes.count(Class::Pending);
+        self.undecided += classes.count(Class::Waiting) + classes.count(Class::Grace);
+    }
+}
+
+impl ClusterCore {
+    pub(super) fn numbers(&self, pass: &Pass) -> Numbers {
+        let service = &pass.service;
+        let configuration = service.deployment_configuration;
+        let bounds =
+            rollout_bounds(service.desired_count, configuration.minimum_healthy_percent, configuration.maximum_percent);
+        let counts = self.image.service_counts(&service.name);
+        let mut numbers = Numbers {
+            desired: service.desired_count,
+            healthy_min: bounds.healthy_min,
+            total_max: bounds.total_max,
+            total: counts.not_stopped,
+            stopping: counts.not_stopped - counts.live,
+            ..Numbers::default()
+        };
+        let Some(index) = self.derived.services.get(&service.name) else { return numbers };
+        for (id, deployment) in &index.deployments {
+            numbers.add(&deployment.staying);
+            numbers.add(&deployment.draining);
+            if *id == pass.primary.id {
+                numbers.new_healthy = deployment.staying.count(Class::Healthy);
+                numbers.new_unhealthy = deployment.staying.count(Class::Unhealthy);
+                numbers.new_live = deployment.staying.live() - numbers.new_unhealthy;
+                numbers.old_live += deployment.draining.live();
+            } else {
+                numbers.old_live += deployment.staying.live() + deployment.draining.live();
+            }
+        }
+        numbers
+    }
+
+    pub(super) fn index_of(&self, pass: &Pass, deployment: DeploymentId) -> Option<&DeploymentIndex> {
+        self.derived.deployment(&pass.service.name, deployment)
+    }
+
+    /// Superseded deployments that are still listed, oldest first.
+    pub(super) fn old_deployments(&self, pass: &Pass) -> Vec<Arc<Deployment>> {
+        let all = self.image.deployments_of_service(&pass.service.name);
+        let mut old: Vec<Arc<Deployment>> = all.filter(|row| row.id != pass.primary.id).cloned().collect();
+        old.sort_by_key(|row| (row.created_at, row.id));
+        old
+    }
+
+    /// Where old tasks are, in the order in which they go: those on DRAINING instances first, of old deployments
+    /// before those of the PRIMARY (TERM-2, DEP-34), then the rest, oldest deployment first.
+    pub(super) fn old_tasks(&self, pass: &Pass) -> Vec<&Classes> {
+        let old = self.old_deployments(pass);
+        let old = || old.iter().filter_map(|row| self.index_of(pass, row.id));
+        let primary = self.index_of(pass, pass.primary.id);
+        old()
+            .map(|index| &index.draining)
+            .chain(primary.map(|index| &index.draining))
+            .chain(old().map(|index| &index.staying))
+            .collect()
+    }
+}

@@ -1,0 +1,81 @@
+//! What a pass has led to: deployments that are over, the steady state, or a standstill (DEP-1, DEP-17, DEP-20).
+
+use super::super::timers::Timer;
+use super::super::{ClusterCore, Outbox, events};
+use super::Pass;
+use super::numbers::Numbers;
+use plimsoll_model::RolloutState;
+
+impl ClusterCore {
+    pub(super) fn settle(&mut self, pass: &Pass, out: &mut Outbox) {
+        self.drop_old_deployments(pass, out);
+        let numbers = self.numbers(pass);
+        let name = pass.service.name.clone();
+        let repeat_at = if self.is_steady(pass, &numbers) {
+            self.complete(pass, out);
+            self.add_event_once(&name, events::steady(&name), out)
+        } else if is_blocked(pass, &numbers) {
+            self.add_event_once(&name, events::blocked(&name), out)
+        } else {
+            return;
+        };
+        self.timers.set(Timer::Repeat(name), repeat_at);
+    }
+
+    /// A superseded deployment without tasks leaves the list; of the others it shows what is left (DEP-1, DEP-2).
+    fn drop_old_deployments(&mut self, pass: &Pass, out: &mut Outbox) {
+        for row in self.old_deployments(pass) {
+            let counts = self.image.deployment_counts(row.id);
+            if counts.not_stopped == 0 {
+                self.remove_deployment(row.id, out);
+            } else if row.desired_count != counts.live {
+                let now = self.now;
+                self.update_deployment(
+                    row.id,
+                    |row| {
+                        row.desired_count = counts.live;
+                        row.updated_at = now;
+                    },
+                    out,
+                );
+            }
+        }
+    }
+
+    /// DEP-20, DEP-21.
+    fn is_steady(&self, pass: &Pass, numbers: &Numbers) -> bool {
+        let counts = self.image.service_counts(&pass.service.name);
+        let all_healthy = numbers.new_healthy == numbers.desired && counts.live == numbers.desired;
+        let nothing_else = counts.running == numbers.desired && counts.pending == 0;
+        let empty_if_zero = numbers.desired > 0 || numbers.total == 0;
+        all_healthy && nothing_else && empty_if_zero && self.old_deployments(pass).is_empty()
+    }
+
+    /// DEP-3: once.
+    fn complete(&mut self, pass: &Pass, out: &mut Outbox) {
+        let id = pass.primary.id;
+        if self.image.deployments[&id].rollout_state != RolloutState::InProgress {
+            return;
+        }
+        let now = self.now;
+        self.update_deployment(
+            id,
+            |row| {
+                row.rollout_state = RolloutState::Completed;
+                row.rollout_state_reason = format!("ECS deployment {id} completed.").into();
+                row.updated_at = now;
+            },
+            out,
+        );
+        let name = &pass.service.name;
+        self.add_event(name, events::completed(name, id), out);
+    }
+}
+
+/// DEP-17: something is left to do, nothing was done, and nothing is under way that would change that.
+fn is_blocked(pass: &Pass, numbers: &Numbers) -> bool {
+    let incomplete = numbers.missing() > 0 || numbers.old_live > 0 || numbers.new_unhealthy > 0;
+    let moved = !pass.started.is_empty() || !pass.stopped.is_empty();
+    let under_way = numbers.pending + numbers.stopping + numbers.undecided > 0;
+    incomplete && !moved && !under_way && !pass.waits
+}

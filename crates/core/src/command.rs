@@ -1,0 +1,202 @@
+//! What the ECS API asks of a cluster, in typed form: the wire has been read, short names and ARNs resolved, task
+//! definitions looked up. Anything that can still go wrong is a [`crate::CommandError`] or a [`Failure`].
+
+use plimsoll_model::{
+    Attribute, ClientToken, Cluster, DeploymentConfiguration, Instance, InstanceId, InstanceStatus, LaunchType,
+    NetworkBinding, PlacementConstraint, PlacementStrategy, PropagateTags, Resources, SchedulingStrategy, ServiceName,
+    Tags, Task, TaskDefinition, TaskId, TaskOverrides, TaskStatus, Timestamp, VersionInfo,
+};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Command {
+    CreateCluster(CreateCluster),
+    DeleteCluster,
+    RegisterContainerInstance(Box<RegisterContainerInstance>),
+    DeregisterContainerInstance { instance: InstanceId, force: bool },
+    UpdateContainerInstancesState { instances: Vec<InstanceId>, status: InstanceStatus },
+    PutAttributes(Vec<AttributeTarget>),
+    DeleteAttributes(Vec<AttributeTarget>),
+    CreateService(Box<CreateService>),
+    UpdateService(Box<UpdateService>),
+    DeleteService { service: ServiceName, force: bool },
+    RunTask(Box<RunTask>),
+    StartTask(Box<StartTask>),
+    StopTask { task: TaskId, reason: Option<Arc<str>> },
+    SubmitTaskStateChange(Box<SubmitTaskStateChange>),
+    SubmitContainerStateChange(Box<SubmitContainerStateChange>),
+}
+
+/// Of an ACTIVE name: returns the cluster unchanged. Of an INACTIVE one: revives it, empty (CL-2).
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct CreateCluster {
+    pub tags: Tags,
+    /// See [`Cluster::echo`].
+    pub echo: Map<String, Value>,
+}
+
+/// Also what an agent's hello becomes. Creates the cluster `default` when it is missing (CL-3).
+#[derive(Clone, PartialEq, Debug)]
+pub struct RegisterContainerInstance {
+    /// The identity of an earlier registration, if there was one (CI-3).
+    pub instance: Option<InstanceId>,
+    pub resources: Resources,
+    /// As the agent supplies them: all have `custom: false`.
+    pub attributes: BTreeMap<Arc<str>, Attribute>,
+    pub version_info: VersionInfo,
+    /// From the identity document; chosen by the core when absent (CI-2).
+    pub ec2_instance_id: Option<Arc<str>>,
+    pub tags: Tags,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct AttributeTarget {
+    pub instance: InstanceId,
+    pub name: Arc<str>,
+    /// Ignored on deletion (ATTR-4).
+    pub value: Option<Arc<str>>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct CreateService {
+    pub name: ServiceName,
+    pub definition: Arc<TaskDefinition>,
+    pub desired_count: u32,
+    pub launch_type: LaunchType,
+    pub scheduling_strategy: SchedulingStrategy,
+    pub deployment_configuration: DeploymentConfiguration,
+    pub placement_constraints: Vec<PlacementConstraint>,
+    pub placement_strategy: Vec<PlacementStrategy>,
+    pub health_check_grace_period_seconds: u32,
+    pub propagate_tags: PropagateTags,
+    pub enable_ecs_managed_tags: bool,
+    pub enable_execute_command: bool,
+    pub created_by: Arc<str>,
+    pub tags: Tags,
+    /// See [`plimsoll_model::Service::echo`].
+    pub echo: Map<String, Value>,
+    pub client_token: Option<ClientToken>,
+}
+
+/// Absent means unchanged; an empty list clears (SVC-12).
+#[derive(Clone, PartialEq, Debug)]
+pub struct UpdateService {
+    pub service: ServiceName,
+    pub definition: Option<Arc<TaskDefinition>>,
+    pub desired_count: Option<u32>,
+    pub maximum_percent: Option<u32>,
+    pub minimum_healthy_percent: Option<u32>,
+    /// Enable, rollback.
+    pub circuit_breaker: Option<(bool, bool)>,
+    pub placement_constraints: Option<Vec<PlacementConstraint>>,
+    pub placement_strategy: Option<Vec<PlacementStrategy>>,
+    pub health_check_grace_period_seconds: Option<u32>,
+    pub propagate_tags: Option<PropagateTags>,
+    pub enable_ecs_managed_tags: Option<bool>,
+    pub enable_execute_command: Option<bool>,
+    pub force_new_deployment: bool,
+    /// Echoed members that were sent, by name; `Value::Null` removes one. A changed `networkConfiguration`,
+    /// `platformVersion`, `loadBalancers`, `serviceRegistries`, `serviceConnectConfiguration` or
+    /// `volumeConfigurations` starts a deployment (SVC-13).
+    pub echo: Map<String, Value>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct RunTask {
+    pub definition: Arc<TaskDefinition>,
+    /// 1 to 10 (RUN-1).
+    pub count: u32,
+    pub launch: TaskLaunch,
+    pub placement_constraints: Vec<PlacementConstraint>,
+    pub placement_strategy: Vec<PlacementStrategy>,
+    pub client_token: Option<ClientToken>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct StartTask {
+    pub definition: Arc<TaskDefinition>,
+    /// Well-formed ids, in request order; unknown ones become failures.
+    pub instances: Vec<InstanceId>,
+    pub launch: TaskLaunch,
+}
+
+/// What RunTask and StartTask say about each task they start.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TaskLaunch {
+    pub launch_type: LaunchType,
+    /// `family:<family>` when absent (RUN-5).
+    pub group: Option<Arc<str>>,
+    pub started_by: Option<Arc<str>>,
+    pub overrides: Option<Arc<TaskOverrides>>,
+    pub enable_execute_command: bool,
+    /// Own tags and propagated ones, already merged (TAG-4).
+    pub tags: Tags,
+}
+
+/// Over the API instead of an agent's stream (OP-5); backwards transitions are acknowledged and ignored.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SubmitTaskStateChange {
+    pub task: TaskId,
+    pub status: Option<TaskStatus>,
+    pub reason: Option<Arc<str>>,
+    pub containers: Vec<ContainerStateChange>,
+    pub pull_started_at: Option<Timestamp>,
+    pub pull_stopped_at: Option<Timestamp>,
+    pub execution_stopped_at: Option<Timestamp>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct SubmitContainerStateChange {
+    pub task: TaskId,
+    pub container: ContainerStateChange,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct ContainerStateChange {
+    pub name: Arc<str>,
+    pub status: Option<TaskStatus>,
+    pub exit_code: Option<i32>,
+    pub reason: Option<Arc<str>>,
+    pub runtime_id: Option<Arc<str>>,
+    pub image_digest: Option<Arc<str>>,
+    pub bindings: Vec<NetworkBinding>,
+}
+
+/// What a command led to. Rows are as they stood when the command was stepped.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Output {
+    Cluster(Arc<Cluster>),
+    Instance(Arc<Instance>),
+    Instances {
+        instances: Vec<Arc<Instance>>,
+        failures: Vec<Failure>,
+    },
+    Attributes(Vec<AttributeTarget>),
+    /// Describe it from the committed image: its counts and deployments are there.
+    Service(ServiceName),
+    Task(Arc<Task>),
+    Tasks {
+        tasks: Vec<Arc<Task>>,
+        failures: Vec<Failure>,
+    },
+    Acknowledged,
+}
+
+/// One entry of `failures[]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    pub instance: Option<InstanceId>,
+    pub reason: FailureReason,
+    pub detail: Option<Arc<str>>,
+}
+
+/// Why an instance did not take a task (RUN-9), or could not be acted on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum FailureReason {
+    Missing,
+    Inactive,
+    Draining,
+    Placement(plimsoll_placement::Reason),
+}

@@ -1,0 +1,60 @@
+//! What a caller did wrong. The server maps these to ECS error codes and nothing else does.
+
+use plimsoll_model::{ClusterName, InstanceId, ServiceName, TaskId};
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    #[error("cluster {cluster} not found")]
+    ClusterNotFound { cluster: ClusterName },
+    #[error("cluster {cluster} is inactive")]
+    ClusterInactive { cluster: ClusterName },
+    #[error("cluster {cluster} has {count} container instances")]
+    ClusterContainsContainerInstances { cluster: ClusterName, count: u32 },
+    #[error("cluster {cluster} has {count} services")]
+    ClusterContainsServices { cluster: ClusterName, count: u32 },
+    #[error("cluster {cluster} has {count} tasks that are not stopped")]
+    ClusterContainsTasks { cluster: ClusterName, count: u32 },
+
+    #[error("container instance {instance} not found")]
+    InstanceNotFound { instance: InstanceId },
+    #[error("container instance {instance} has {count} running tasks")]
+    InstanceHasTasks { instance: InstanceId, count: u32 },
+    #[error("container instance {instance} registered with other cpu or memory before")]
+    InstanceTypeChanged { instance: InstanceId },
+    /// The target of PutAttributes or DeleteAttributes.
+    #[error("could not find {instance}")]
+    AttributeTargetNotFound { instance: InstanceId },
+    #[error("container instance {instance} would have {count} custom attributes; the limit is {limit}")]
+    AttributeLimitExceeded { instance: InstanceId, count: usize, limit: usize },
+
+    #[error("service {service} exists")]
+    ServiceExists { service: ServiceName },
+    #[error("service {service} is still draining")]
+    ServiceDraining { service: ServiceName },
+    #[error("service {service} not found")]
+    ServiceNotFound { service: ServiceName },
+    #[error("service {service} is not active")]
+    ServiceNotActive { service: ServiceName },
+    #[error("service {service} is scaled to {desired_count}")]
+    ServiceScaledAboveZero { service: ServiceName, desired_count: u32 },
+    /// The combined constraints of definition and service or request (RUN-6).
+    #[error("{count} placement constraints exceed {limit}")]
+    TooManyConstraints { count: usize, limit: usize },
+    #[error("placement constraint {expression:?}: {message}")]
+    InvalidExpression { expression: String, message: String },
+    #[error("{0}")]
+    InvalidParameter(String),
+    /// A daemon, capacity provider or controller this build does not schedule.
+    #[error("{0}")]
+    Unsupported(String),
+
+    #[error("task {task} not found")]
+    TaskNotFound { task: TaskId },
+    #[error("no container instances in the cluster")]
+    NoContainerInstances,
+    #[error("override for container {name}, which is not in the task definition")]
+    OverrideForUnknownContainer { name: String },
+    /// The same client token came with other parameters (W-16).
+    #[error("client token {token} was used with other parameters")]
+    TokenConflict { token: String, tasks: Vec<TaskId> },
+}

@@ -1,0 +1,5 @@
+//! What a node does, rule by rule.
+
+mod adoption;
+mod life;
+mod sessions;

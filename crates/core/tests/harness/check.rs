@@ -1,0 +1,40 @@
+//! What must hold after every step (I-1, I-2, I-4, I-8, I-10, I-23), and that a loaded core equals one that lived.
+
+use plimsoll_core::{ClusterCore, Outbox};
+use plimsoll_model::{DeploymentStatus, Image, ServiceStatus, Usage};
+use std::collections::BTreeSet;
+
+pub fn image(image: &Image) {
+    assert_eq!(*image, image.recounted(), "derived counts differ from a recount (I-23)");
+    for instance in image.instances.values() {
+        let mut used = Usage::default();
+        let mut ports = BTreeSet::new();
+        for task in image.tasks_of_instance(instance.id).filter(|task| !task.is_stopped()) {
+            used.cpu_units += u64::from(task.reserved.cpu_units);
+            used.memory_mib += u64::from(task.reserved.memory_mib);
+            for port in &task.reserved.ports {
+                assert!(ports.insert(*port), "{port:?} is held twice on {} (I-2)", instance.id);
+            }
+        }
+        assert!(used.cpu_units <= u64::from(instance.registered.cpu_units), "too much cpu on {} (I-1)", instance.id);
+        assert!(used.memory_mib <= u64::from(instance.registered.memory_mib), "memory of {} (I-1)", instance.id);
+        let stored = image.usage.get(&instance.id).copied().unwrap_or_default();
+        assert_eq!(stored, used, "stored usage of {} (I-1)", instance.id);
+    }
+    for service in image.services.values() {
+        let primaries = image
+            .deployments_of_service(&service.name)
+            .filter(|deployment| deployment.status == DeploymentStatus::Primary)
+            .count();
+        let expected = usize::from(service.status != ServiceStatus::Inactive);
+        assert_eq!(primaries, expected, "primary deployments of {} (I-10)", service.name);
+    }
+}
+
+pub fn load(core: &ClusterCore) {
+    let mut out = Outbox::default();
+    let config = super::config();
+    let loaded = ClusterCore::load(config, core.image().clone(), plimsoll_model::Timestamp::ZERO, &mut out)
+        .expect("what the core writes can be loaded");
+    assert_eq!(loaded.derived(), core.derived(), "a loaded core differs from one that lived");
+}

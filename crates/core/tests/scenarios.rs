@@ -1,0 +1,288 @@
+//! Scenario scripts: every `tests/scenarios/*.txt` is a script and its expected trace in one file.
+//!
+//! Lines that begin with `> ` are commands, `#` is a comment, everything else is what the core did. With `BLESS=1` in
+//! the environment the files are rewritten with what it does; read the difference before keeping it.
+
+// A test that cannot go on should say where.
+#![allow(clippy::unwrap_used)]
+
+mod harness;
+
+use harness::{Behaviour, World, create_service, launch, resources, update_service};
+use plimsoll_core::command::{RunTask, StartTask};
+use plimsoll_core::{Command, CommandError, FailureReason, Output};
+use plimsoll_model::{
+    Attribute, ClientToken, HealthStatus, InstanceStatus, PlacementConstraint, PlacementStrategy, PortClaim, Protocol,
+    ServiceName, SpreadField, Timestamp,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn scenarios_read_as_written() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let mut paths: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty());
+    let bless = std::env::var_os("BLESS").is_some();
+    let mut different = Vec::new();
+    for path in paths {
+        let expected = fs::read_to_string(&path).unwrap();
+        let found = play(&expected);
+        if found == expected {
+            continue;
+        }
+        if bless {
+            fs::write(&path, &found).unwrap();
+        } else {
+            different.push(format!("{}:\n{}", path.display(), first_difference(&expected, &found)));
+        }
+    }
+    assert!(different.is_empty(), "{}\n(BLESS=1 rewrites the files)", different.join("\n"));
+}
+
+fn first_difference(expected: &str, found: &str) -> String {
+    let line = expected.lines().zip(found.lines()).take_while(|(left, right)| left == right).count();
+    let show = |text: &str| {
+        text.lines().skip(line.saturating_sub(3)).take(8).map(|line| format!("    {line}\n")).collect::<String>()
+    };
+    format!("  line {}, expected:\n{}  found:\n{}", line + 1, show(expected), show(found))
+}
+
+/// The script with the trace it leads to.
+fn play(script: &str) -> String {
+    let mut world = World::new(harness::config());
+    let mut lines = Vec::new();
+    for line in script.lines() {
+        if let Some(command) = line.strip_prefix("> ") {
+            lines.push(line.to_owned());
+            perform(&mut world, command);
+            lines.append(&mut world.trace);
+        } else if line.starts_with('#') || line.is_empty() {
+            lines.push(line.to_owned());
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Words, and `key=value` among them.
+struct Words<'a> {
+    words: Vec<&'a str>,
+    options: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Words<'a> {
+    fn parse(text: &'a str) -> Self {
+        let mut words = Words { words: Vec::new(), options: BTreeMap::new() };
+        for word in text.split_whitespace() {
+            match word.split_once('=') {
+                Some((key, value)) => {
+                    words.options.insert(key, value);
+                }
+                None => words.words.push(word),
+            }
+        }
+        words
+    }
+
+    fn option<T: std::str::FromStr>(&self, key: &str) -> Option<T> {
+        self.options.get(key).map(|value| value.parse().unwrap_or_else(|_| panic!("{key}={value}")))
+    }
+
+    fn number(&self, key: &str, default: u32) -> u32 {
+        self.option(key).unwrap_or(default)
+    }
+
+    fn has(&self, word: &str) -> bool {
+        self.words.contains(&word)
+    }
+}
+
+fn perform(world: &mut World, text: &str) {
+    let words = Words::parse(text);
+    let name = words.words.get(1).copied().unwrap_or("");
+    match words.words[0] {
+        "node" => add_node(world, name, &words),
+        "define" => define(world, name, &words),
+        "behave" => {
+            let behaviour = Behaviour::parse(words.words[2]);
+            world.nodes.values_mut().for_each(|node| {
+                node.behaviours.insert(name.to_owned(), behaviour);
+            });
+        }
+        "hear" => world.nodes.get_mut(name).unwrap().hear(),
+        "exit" => {
+            let task = world.labels.find_task(name);
+            world.nodes.values_mut().find(|node| node.has(task)).unwrap().exit(task);
+        }
+        "health" => {
+            let task = world.labels.find_task(name);
+            let health = HealthStatus::parse(words.words[2]).unwrap();
+            world.nodes.values_mut().find(|node| node.has(task)).unwrap().set_health(task, health);
+        }
+        "connect" => world.connect(name),
+        "disconnect" => world.disconnect(name),
+        "settle" => world.settle(),
+        // One exchange: what all nodes have to say, and what follows from it.
+        "round" => {
+            let inputs = world.nodes.values_mut().filter_map(harness::FakeNode::take_all).collect();
+            world.batch(inputs);
+        }
+        "advance" => world.advance(u64::from(words.number("seconds", 0)) * 1_000),
+        "show" => show(world, name),
+        _ => {
+            let command = command(world, &words, name);
+            let result = world.command(command);
+            let reply = reply(world, result);
+            world.trace.push(format!("reply: {reply}"));
+        }
+    }
+}
+
+fn add_node(world: &mut World, name: &str, words: &Words<'_>) {
+    let mut attributes = BTreeMap::new();
+    if let Some(zone) = words.options.get("zone") {
+        attributes.insert("ecs.availability-zone".into(), Attribute { value: Some((*zone).into()), custom: false });
+    }
+    let mut resources = resources(words.number("cpu", 1_024), words.number("memory", 1_024));
+    resources.reserved_ports = BTreeSet::from([PortClaim { protocol: Protocol::Tcp, port: 22 }]);
+    world.add_node(name, resources, attributes);
+}
+
+fn define(world: &mut World, name: &str, words: &Words<'_>) {
+    let mut container = serde_json::json!({ "cpu": words.number("cpu", 128), "memory": words.number("memory", 128) });
+    if let Some(port) = words.option::<u16>("port") {
+        container["portMappings"] = serde_json::json!([{ "containerPort": port, "hostPort": port }]);
+    }
+    if words.has("health-check") {
+        container["healthCheck"] = serde_json::json!({ "command": ["CMD", "true"] });
+    }
+    world.define(name, container);
+}
+
+fn command(world: &World, words: &Words<'_>, name: &str) -> Command {
+    let service = || ServiceName::parse(name).unwrap();
+    match words.words[0] {
+        "create-cluster" => Command::CreateCluster(plimsoll_core::command::CreateCluster::default()),
+        "delete-cluster" => Command::DeleteCluster,
+        "create" => {
+            let mut request =
+                create_service(name, world.definition(words.options["definition"]), words.number("desired", 1));
+            request.deployment_configuration.minimum_healthy_percent = words.number("min", 100);
+            request.deployment_configuration.maximum_percent = words.number("max", 200);
+            request.health_check_grace_period_seconds = words.number("grace", 0);
+            request.placement_constraints = constraints(words);
+            request.placement_strategy = strategies(words);
+            Command::CreateService(Box::new(request))
+        }
+        "update" => {
+            let mut request = update_service(name);
+            request.definition = words.options.get("definition").map(|id| world.definition(id));
+            request.desired_count = words.option("desired");
+            request.minimum_healthy_percent = words.option("min");
+            request.maximum_percent = words.option("max");
+            request.force_new_deployment = words.has("force");
+            Command::UpdateService(Box::new(request))
+        }
+        "delete" => Command::DeleteService { service: service(), force: words.has("force") },
+        "run" => Command::RunTask(Box::new(RunTask {
+            definition: world.definition(name),
+            count: words.number("count", 1),
+            launch: launch(),
+            placement_constraints: constraints(words),
+            placement_strategy: strategies(words),
+            client_token: words.options.get("token").map(|token| ClientToken {
+                operation: "RunTask".into(),
+                token: (*token).into(),
+                fingerprint: format!("{name} {}", words.number("count", 1)).into(),
+            }),
+        })),
+        "start" => Command::StartTask(Box::new(StartTask {
+            definition: world.definition(name),
+            instances: words.words[2..].iter().map(|node| world.instance(node)).collect(),
+            launch: launch(),
+        })),
+        "stop" => Command::StopTask { task: world.labels.find_task(name), reason: None },
+        "drain" | "undrain" => Command::UpdateContainerInstancesState {
+            instances: vec![world.instance(name)],
+            status: if words.has("drain") { InstanceStatus::Draining } else { InstanceStatus::Active },
+        },
+        "deregister" => {
+            Command::DeregisterContainerInstance { instance: world.instance(name), force: words.has("force") }
+        }
+        other => panic!("no command {other}"),
+    }
+}
+
+fn constraints(words: &Words<'_>) -> Vec<PlacementConstraint> {
+    if words.has("distinct") { vec![PlacementConstraint::DistinctInstance] } else { Vec::new() }
+}
+
+fn strategies(words: &Words<'_>) -> Vec<PlacementStrategy> {
+    match words.options.get("strategy").copied() {
+        None => Vec::new(),
+        Some("binpack") => vec![PlacementStrategy::BinpackMemory],
+        Some("spread") => vec![PlacementStrategy::Spread(SpreadField::Instance)],
+        Some(other) => panic!("no strategy {other}"),
+    }
+}
+
+fn reply(world: &mut World, result: Result<Output, CommandError>) -> String {
+    let output = match result {
+        Ok(output) => output,
+        Err(error) => return format!("error: {}", world.labels.readable(&error.to_string())),
+    };
+    let (tasks, failures) = match output {
+        Output::Tasks { tasks, failures } => (tasks, failures),
+        Output::Task(task) => (vec![task], Vec::new()),
+        Output::Instances { failures, .. } => (Vec::new(), failures),
+        Output::Cluster(_)
+        | Output::Instance(_)
+        | Output::Attributes(_)
+        | Output::Service(_)
+        | Output::Acknowledged => {
+            return "ok".to_owned();
+        }
+    };
+    let mut words: Vec<String> = tasks.iter().map(|task| world.labels.task(task.id)).collect();
+    for failure in failures {
+        let instance = failure.instance.map_or("?".to_owned(), |id| world.labels.instance(id));
+        let reason = match failure.reason {
+            FailureReason::Missing => "MISSING",
+            FailureReason::Inactive => "INACTIVE",
+            FailureReason::Draining => "DRAINING",
+            FailureReason::Placement(reason) => reason.as_str(),
+        };
+        words.push(format!("failure on {instance}: {reason}"));
+    }
+    if words.is_empty() { "ok".to_owned() } else { words.join(", ") }
+}
+
+fn show(world: &mut World, name: &str) {
+    let image = &world.committed;
+    let name = ServiceName::parse(name).unwrap();
+    let Some(service) = image.services.get(&name) else {
+        return world.trace.push(format!("service {name} is gone"));
+    };
+    let counts = image.service_counts(&name);
+    let mut places: Vec<String> = image
+        .tasks_of_service(&name)
+        .filter(|task| task.is_live())
+        .map(|task| format!("{} on {}", task.definition, world.labels.instance(task.instance)))
+        .collect();
+    places.sort();
+    world.trace.push(format!(
+        "service {name}: {}, desired {}, running {}, pending {}: {}",
+        service.status.as_str(),
+        service.desired_count,
+        counts.running,
+        counts.pending,
+        if places.is_empty() { "nothing".to_owned() } else { places.join(", ") }
+    ));
+    let next = world
+        .core
+        .next_wakeup()
+        .map_or(0, |at| at.millis_since(Timestamp::ZERO).saturating_sub(world.now.millis_since(Timestamp::ZERO)));
+    world.trace.push(format!("next wakeup in {} s", next / 1_000));
+}

@@ -1,0 +1,47 @@
+//! The rows and plain data every other crate speaks of.
+//!
+//! Nothing here decides anything: ids, resources, documents, rows, the [`Change`]s that write rows and the
+//! [`Image`] that is made of them. No clock, no entropy, no input or output.
+
+mod batch;
+mod change;
+mod cluster;
+mod definition;
+mod event;
+mod ids;
+mod image;
+mod instance;
+mod resources;
+mod service;
+mod task;
+mod time;
+mod token;
+
+pub use batch::Batch;
+pub use change::Change;
+pub use cluster::{Cluster, ClusterStatus};
+pub use definition::{
+    ContainerSpec, Dependency, DependencyCondition, DocumentError, HealthCheck, NetworkMode, PortMapping,
+    TaskDefinition, TaskDefinitionStatus,
+};
+pub use event::ServiceEvent;
+pub use ids::{
+    ClusterKey, ClusterName, DeploymentId, Epoch, Family, IdError, InstanceId, Namespace, ServiceName, SessionId,
+    TaskDefinitionId, TaskId, container_uuid,
+};
+pub use image::{Counts, Image};
+pub use instance::{Attribute, Instance, InstanceStatus, VersionInfo};
+pub use resources::{PortClaim, Protocol, Reserved, Resources, Usage};
+pub use service::{
+    Deployment, DeploymentConfiguration, DeploymentStatus, PlacementConstraint, PlacementStrategy, PropagateTags,
+    RolloutState, SchedulingStrategy, Service, ServiceStatus, SpreadField,
+};
+pub use task::{
+    Container, ContainerOverride, DesiredStatus, HealthStatus, LaunchType, NetworkBinding, StopCode, Task,
+    TaskOverrides, TaskStatus,
+};
+pub use time::Timestamp;
+pub use token::{ClientToken, TokenRecord, TokenResult};
+
+/// Free-form key/value pairs a user attaches to an object (TAG-1).
+pub type Tags = std::collections::BTreeMap<std::sync::Arc<str>, std::sync::Arc<str>>;

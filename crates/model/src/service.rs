@@ -1,0 +1,94 @@
+//! Services and their deployments.
+
+use crate::{DeploymentId, LaunchType, ServiceName, Tags, TaskDefinitionId, Timestamp, task::ecs_enum};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+ecs_enum!(ServiceStatus { Active = "ACTIVE", Draining = "DRAINING", Inactive = "INACTIVE" });
+ecs_enum!(SchedulingStrategy { Replica = "REPLICA", Daemon = "DAEMON" });
+ecs_enum!(PropagateTags { TaskDefinition = "TASK_DEFINITION", Service = "SERVICE", None = "NONE" });
+ecs_enum!(
+    /// PRIMARY is the newest; ACTIVE ones still have tasks; INACTIVE ones have left the list (DEP-1).
+    DeploymentStatus { Primary = "PRIMARY", Active = "ACTIVE", Inactive = "INACTIVE" }
+);
+ecs_enum!(RolloutState { InProgress = "IN_PROGRESS", Completed = "COMPLETED", Failed = "FAILED" });
+
+/// A binding rule about where tasks may run.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum PlacementConstraint {
+    DistinctInstance,
+    /// A cluster query language expression, already known to parse.
+    MemberOf(Arc<str>),
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum SpreadField {
+    /// `instanceId` or `host`.
+    Instance,
+    Attribute(Arc<str>),
+}
+
+/// A preference among the instances that may take a task; a chain of them filters left to right (PL-2).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum PlacementStrategy {
+    Random,
+    Spread(SpreadField),
+    BinpackCpu,
+    BinpackMemory,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DeploymentConfiguration {
+    pub maximum_percent: u32,
+    pub minimum_healthy_percent: u32,
+    pub circuit_breaker_enable: bool,
+    pub circuit_breaker_rollback: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Service {
+    pub name: ServiceName,
+    pub status: ServiceStatus,
+    pub desired_count: u32,
+    pub definition: TaskDefinitionId,
+    pub launch_type: LaunchType,
+    pub scheduling_strategy: SchedulingStrategy,
+    pub deployment_configuration: DeploymentConfiguration,
+    pub placement_constraints: Vec<PlacementConstraint>,
+    pub placement_strategy: Vec<PlacementStrategy>,
+    pub health_check_grace_period_seconds: u32,
+    pub propagate_tags: PropagateTags,
+    pub enable_ecs_managed_tags: bool,
+    pub enable_execute_command: bool,
+    pub created_at: Timestamp,
+    pub created_by: Arc<str>,
+    /// When it became INACTIVE; forgotten a retention later (SVC-17).
+    pub inactive_at: Option<Timestamp>,
+    /// The sequence number its next event takes.
+    pub next_event_sequence: u64,
+    pub tags: Tags,
+    /// Members that are kept and described back but decide nothing here (`loadBalancers`, `networkConfiguration`,
+    /// `serviceRegistries`, `role`, `platformVersion`, `availabilityZoneRebalancing`, ...), by their ECS names.
+    pub echo: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Deployment {
+    pub id: DeploymentId,
+    pub service: ServiceName,
+    pub status: DeploymentStatus,
+    /// Invariant: never changes (I-10).
+    pub definition: TaskDefinitionId,
+    /// For the PRIMARY the service's desiredCount, for older ones the tasks still wanted there (DEP-2).
+    pub desired_count: u32,
+    pub rollout_state: RolloutState,
+    pub rollout_state_reason: Arc<str>,
+    /// Tasks that stopped before RUNNING, while none of the deployment had been RUNNING (DEP-41, DEP-43).
+    pub failed_tasks: u32,
+    /// Start failures since the last task that reached RUNNING (SVC-23).
+    pub consecutive_start_failures: u32,
+    /// No task of this deployment starts before this instant (SVC-23).
+    pub next_start_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}

@@ -1,0 +1,135 @@
+//! One instance against one request: the checks of RUN-10 in their order.
+
+use crate::fleet::Node;
+use crate::query::Facts;
+use crate::words::Word;
+use crate::{Demand, Fleet, GroupIdx, InstanceIdx, Reason, Request};
+use plimsoll_model::{Reserved, Timestamp};
+
+/// Ports an instance may have in use, the agent's own included, TCP and UDP together (RES-6).
+const PORTS_PER_INSTANCE_MAX: usize = 100;
+
+/// A request with its attribute names looked up, once for all instances.
+pub(crate) struct Question<'a> {
+    pub request: &'a Request<'a>,
+    /// Absent when no instance at all has one of them.
+    required: Option<Vec<Word>>,
+}
+
+impl Fleet {
+    /// Whether this very instance takes the task, and what it then holds (RUN-11). The caller leaves out of the
+    /// request what it wants bypassed.
+    pub fn check(&self, idx: InstanceIdx, request: &Request<'_>) -> Result<Reserved, Reason> {
+        if self.hot(idx).external != request.external {
+            return Err(Reason::Attribute);
+        }
+        match self.refusal(idx, &self.question(request), 0) {
+            Some(reason) => Err(reason),
+            None => Ok(self.reserve(idx, request.demand, 0)),
+        }
+    }
+
+    pub(crate) fn question<'a>(&self, request: &'a Request<'a>) -> Question<'a> {
+        Question { request, required: request.required_attributes.iter().map(|name| self.word(name)).collect() }
+    }
+
+    /// The first check that fails for one more task, when the request's plan already puts `planned` there.
+    pub(crate) fn refusal(&self, idx: InstanceIdx, question: &Question<'_>, planned: u32) -> Option<Reason> {
+        let request = question.request;
+        if !self.hot(idx).connected {
+            return Some(Reason::Agent);
+        }
+        let has = |name: &Word| self.attribute(idx, *name).is_some();
+        if !question.required.as_ref().is_some_and(|names| names.iter().all(has)) {
+            return Some(Reason::Attribute);
+        }
+        if let Some(reason) = self.lacks_resources(idx, request.demand, planned) {
+            return Some(reason);
+        }
+        let facts = self.facts(idx, (planned > 0).then_some(request.group));
+        if !request.member_of.iter().all(|expression| expression.holds(&facts)) {
+            return Some(Reason::MemberOf);
+        }
+        let occupied = || planned > 0 || self.groups.counts(request.group, idx).held > 0;
+        (request.distinct_instance && occupied()).then_some(Reason::DistinctInstance)
+    }
+
+    /// What the task holds there, when the plan already puts `planned` of its kind there. GPUs go in order of name.
+    pub(crate) fn reserve(&self, idx: InstanceIdx, demand: &Demand, planned: u32) -> Reserved {
+        let (gpus, taken) = (demand.gpus as usize, (demand.gpus * planned) as usize);
+        Reserved {
+            cpu_units: demand.cpu_units,
+            memory_mib: demand.memory_mib,
+            ports: demand.ports.clone(),
+            gpus: self.node(idx).gpus_free.iter().skip(taken).take(gpus).cloned().collect(),
+        }
+    }
+
+    /// The instance as the query language sees it, with a live task of `planned` counted in.
+    pub(crate) fn facts(&self, idx: InstanceIdx, planned: Option<GroupIdx>) -> NodeFacts<'_> {
+        NodeFacts { fleet: self, idx, planned }
+    }
+
+    fn lacks_resources(&self, idx: InstanceIdx, demand: &Demand, planned: u32) -> Option<Reason> {
+        let hot = self.hot(idx);
+        let fits = |need: u32, free: u64| u64::from(need) * (u64::from(planned) + 1) <= free;
+        if !fits(demand.cpu_units, u64::from(hot.cpu_free)) {
+            return Some(Reason::Cpu);
+        }
+        if !fits(demand.memory_mib, u64::from(hot.memory_free)) {
+            return Some(Reason::Memory);
+        }
+        if !demand.ports.is_empty() && (planned > 0 || !ports_fit(self.node(idx), demand)) {
+            return Some(Reason::Ports);
+        }
+        let lacks_gpus = demand.gpus > 0 && !fits(demand.gpus, self.free_gpus(idx).len() as u64);
+        lacks_gpus.then_some(Reason::Gpu)
+    }
+}
+
+fn ports_fit(node: &Node, demand: &Demand) -> bool {
+    let agents_own = &node.resources.reserved_ports;
+    let in_use = agents_own.len() + node.ports_held.len();
+    in_use + demand.ports.len() <= PORTS_PER_INSTANCE_MAX
+        && demand.ports.iter().all(|port| !agents_own.contains(port) && !node.ports_held.contains(port))
+}
+
+pub(crate) struct NodeFacts<'a> {
+    fleet: &'a Fleet,
+    idx: InstanceIdx,
+    planned: Option<GroupIdx>,
+}
+
+impl Facts for NodeFacts<'_> {
+    fn attribute(&self, name: &str) -> Option<&str> {
+        let value = self.fleet.attribute(self.idx, self.fleet.word(name)?)?;
+        Some(self.fleet.text(value))
+    }
+
+    fn agent_connected(&self) -> bool {
+        self.fleet.hot(self.idx).connected
+    }
+
+    fn agent_version(&self) -> Option<&str> {
+        self.fleet.node(self.idx).agent_version.as_deref()
+    }
+
+    fn ec2_instance_id(&self) -> &str {
+        &self.fleet.node(self.idx).ec2_instance_id
+    }
+
+    fn registered_at(&self) -> Timestamp {
+        self.fleet.node(self.idx).registered_at
+    }
+
+    fn running_tasks(&self) -> u32 {
+        self.fleet.node(self.idx).running
+    }
+
+    fn any_group(&self, test: &mut dyn FnMut(&str) -> bool) -> bool {
+        let groups = &self.fleet.groups;
+        let live =
+            self.fleet.node(self.idx).groups.iter().copied().filter(|&group| groups.counts(group, self.idx).live > 0);
+        live.chain(self.planned).any(|group| test(groups.name(group)))
+    }
+}

@@ -1,0 +1,340 @@
+//! The instances of a cluster as the scheduler sees them: ordinals, free capacity, tasks counted by group.
+//!
+//! Every change costs the size of the change. What a scan over all instances reads lies side by side in `hot`; the
+//! rest of an instance is in `nodes` under the same ordinal. Tasks have no rows here: only what they hold counts.
+
+use crate::chain::Standing;
+use crate::groups::{Groups, TaskCounts};
+use crate::words::{Word, Words};
+use crate::{Expression, GroupIdx};
+use plimsoll_model::{InstanceId, PortClaim, Reserved, Resources, Timestamp, Usage};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// An instance, valid until it is removed. Ordinals are reused.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct InstanceIdx(u32);
+
+impl InstanceIdx {
+    fn at(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a fleet is told of an instance. INACTIVE ones are not in a fleet; DRAINING ones are, with `active: false`,
+/// because their tasks count for spreading (PL-3).
+#[derive(Clone, PartialEq, Debug)]
+pub struct NodeSpec {
+    pub instance: InstanceId,
+    pub ec2_instance_id: Arc<str>,
+    pub registered_at: Timestamp,
+    pub agent_version: Option<Arc<str>>,
+    /// `None` is an attribute with a name only (CQL-6).
+    pub attributes: BTreeMap<Arc<str>, Option<Arc<str>>>,
+    pub resources: Resources,
+    pub active: bool,
+    pub connected: bool,
+}
+
+/// Whether a task that is removed counted as live until now, or had been told to stop before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TaskWasLive {
+    Yes,
+    No,
+}
+
+/// What a scan reads of every instance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Hot {
+    pub cpu_free: u32,
+    pub memory_free: u32,
+    /// False for a vacant ordinal.
+    pub active: bool,
+    pub connected: bool,
+    pub external: bool,
+}
+
+const VACANT: Hot = Hot { cpu_free: 0, memory_free: 0, active: false, connected: false, external: false };
+
+/// Name and value of each attribute, in order of the name's ordinal.
+type Attributes = Box<[(Word, Word)]>;
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Node {
+    pub instance: InstanceId,
+    pub ec2_instance_id: Arc<str>,
+    pub registered_at: Timestamp,
+    pub agent_version: Option<Arc<str>>,
+    pub resources: Resources,
+    pub usage: Usage,
+    /// Tasks whose lastStatus is RUNNING (CQL-11).
+    pub running: u32,
+    pub ports_held: BTreeSet<PortClaim>,
+    pub gpus_held: BTreeSet<Arc<str>>,
+    pub gpus_free: BTreeSet<Arc<str>>,
+    /// Invariant: the groups with a task here that is not STOPPED.
+    pub groups: BTreeSet<GroupIdx>,
+}
+
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Fleet {
+    by_id: BTreeMap<InstanceId, InstanceIdx>,
+    hot: Vec<Hot>,
+    attributes: Vec<Attributes>,
+    nodes: Vec<Option<Node>>,
+    vacant: Vec<InstanceIdx>,
+    pub(crate) groups: Groups,
+    words: Words,
+    active: u32,
+}
+
+/// The attribute that makes an instance one for launch type EXTERNAL and no other (PL-1).
+const EXTERNAL_ATTRIBUTE: &str = "ecs.capability.external";
+
+impl Fleet {
+    pub fn new() -> Self {
+        Fleet::default()
+    }
+
+    /// Adds an instance, or brings a known one up to date and keeps its tasks.
+    pub fn put(&mut self, spec: NodeSpec) -> InstanceIdx {
+        let idx = self.idx(spec.instance).unwrap_or_else(|| self.admit(&spec));
+        self.active -= u32::from(self.hot(idx).active);
+        self.active += u32::from(spec.active);
+        self.hot[idx.at()] = Hot {
+            active: spec.active,
+            connected: spec.connected,
+            external: spec.attributes.contains_key(EXTERNAL_ATTRIBUTE),
+            ..VACANT
+        };
+        self.set_attributes(idx, &spec.attributes);
+        let node = self.node_mut(idx);
+        node.ec2_instance_id = spec.ec2_instance_id;
+        node.registered_at = spec.registered_at;
+        node.agent_version = spec.agent_version;
+        node.resources = spec.resources;
+        node.gpus_free = node.resources.gpus.difference(&node.gpus_held).cloned().collect();
+        self.refresh_free(idx);
+        idx
+    }
+
+    fn admit(&mut self, spec: &NodeSpec) -> InstanceIdx {
+        let idx = self.vacant.pop().unwrap_or_else(|| {
+            let next = InstanceIdx(u32::try_from(self.nodes.len()).expect("fewer than 2^32 instances fit in memory"));
+            self.nodes.push(None);
+            self.hot.push(VACANT);
+            self.attributes.push(Attributes::default());
+            next
+        });
+        self.by_id.insert(spec.instance, idx);
+        self.nodes[idx.at()] = Some(Node {
+            instance: spec.instance,
+            ec2_instance_id: Arc::clone(&spec.ec2_instance_id),
+            registered_at: spec.registered_at,
+            agent_version: None,
+            resources: Resources::default(),
+            usage: Usage::default(),
+            running: 0,
+            ports_held: BTreeSet::new(),
+            gpus_held: BTreeSet::new(),
+            gpus_free: BTreeSet::new(),
+            groups: BTreeSet::new(),
+        });
+        idx
+    }
+
+    /// Forgets an instance and whatever its tasks hold; its ordinal may then mean another one.
+    pub fn remove(&mut self, instance: InstanceId) {
+        let Some(idx) = self.by_id.remove(&instance) else { return };
+        let node = self.nodes[idx.at()].take().expect("an instance that is known by id has a node");
+        for &group in &node.groups {
+            self.groups.forget_instance(group, idx);
+        }
+        self.active -= u32::from(self.hot(idx).active);
+        self.hot[idx.at()] = VACANT;
+        self.set_attributes(idx, &BTreeMap::new());
+        self.vacant.push(idx);
+    }
+
+    pub fn idx(&self, instance: InstanceId) -> Option<InstanceIdx> {
+        self.by_id.get(&instance).copied()
+    }
+
+    pub fn instance(&self, idx: InstanceIdx) -> InstanceId {
+        self.node(idx).instance
+    }
+
+    /// The ordinal of a group's name, for as long as it is not released.
+    pub fn group(&mut self, name: &str) -> GroupIdx {
+        self.groups.intern(name)
+    }
+
+    pub fn find_group(&self, name: &str) -> Option<GroupIdx> {
+        self.groups.find(name)
+    }
+
+    /// Lets go of a group's name when it has no tasks, so that names used once do not add up. The ordinal must not be
+    /// used afterwards; with tasks left, nothing happens.
+    pub fn release_group(&mut self, group: GroupIdx) {
+        self.groups.release(group);
+    }
+
+    /// A task was placed: it is live and holds its resources.
+    pub fn add_task(&mut self, idx: InstanceIdx, group: GroupIdx, reserved: &Reserved) {
+        self.groups.add(group, idx);
+        let node = self.node_mut(idx);
+        node.groups.insert(group);
+        node.usage.cpu_units += u64::from(reserved.cpu_units);
+        node.usage.memory_mib += u64::from(reserved.memory_mib);
+        for &port in &reserved.ports {
+            assert!(node.ports_held.insert(port), "{port:?} on {idx:?} is held twice");
+        }
+        for gpu in &reserved.gpus {
+            assert!(node.gpus_held.insert(Arc::clone(gpu)), "GPU {gpu} on {idx:?} is held twice");
+            node.gpus_free.remove(gpu);
+        }
+        self.refresh_free(idx);
+    }
+
+    /// A task was told to stop: it is live no more and holds its resources until it is removed (RES-5).
+    pub fn task_stopping(&mut self, idx: InstanceIdx, group: GroupIdx) {
+        self.groups.stopping(group, idx);
+    }
+
+    /// A task is STOPPED: what it held is free.
+    pub fn remove_task(&mut self, idx: InstanceIdx, group: GroupIdx, reserved: &Reserved, was_live: TaskWasLive) {
+        let live = u32::from(was_live == TaskWasLive::Yes);
+        let none_left = self.groups.remove(group, idx, TaskCounts { live, held: 1 });
+        let node = self.node_mut(idx);
+        if none_left {
+            node.groups.remove(&group);
+        }
+        node.usage.cpu_units -= u64::from(reserved.cpu_units);
+        node.usage.memory_mib -= u64::from(reserved.memory_mib);
+        for port in &reserved.ports {
+            assert!(node.ports_held.remove(port), "{port:?} on {idx:?} was not held");
+        }
+        for gpu in &reserved.gpus {
+            assert!(node.gpus_held.remove(gpu), "GPU {gpu} on {idx:?} was not held");
+            if node.resources.gpus.contains(gpu) {
+                node.gpus_free.insert(Arc::clone(gpu));
+            }
+        }
+        self.refresh_free(idx);
+    }
+
+    /// The instance's runningTasksCount (CQL-11).
+    pub fn set_running(&mut self, idx: InstanceIdx, running: u32) {
+        self.node_mut(idx).running = running;
+    }
+
+    pub fn usage(&self, idx: InstanceIdx) -> Usage {
+        self.node(idx).usage
+    }
+
+    pub fn free_gpus(&self, idx: InstanceIdx) -> &BTreeSet<Arc<str>> {
+        &self.node(idx).gpus_free
+    }
+
+    /// Live tasks of a group on an instance.
+    pub fn live_tasks(&self, idx: InstanceIdx, group: GroupIdx) -> u32 {
+        self.groups.counts(group, idx).live
+    }
+
+    /// Whether any instance is ACTIVE (RUN-7), connected or not.
+    pub fn has_active(&self) -> bool {
+        self.active > 0
+    }
+
+    /// As the filter of ListContainerInstances sees the instance.
+    pub fn matches(&self, idx: InstanceIdx, expression: &Expression) -> bool {
+        expression.holds(&self.facts(idx, None))
+    }
+
+    pub(crate) fn node(&self, idx: InstanceIdx) -> &Node {
+        self.nodes[idx.at()].as_ref().expect("an ordinal is used only while its instance is in the fleet")
+    }
+
+    pub(crate) fn hot(&self, idx: InstanceIdx) -> Hot {
+        self.hot[idx.at()]
+    }
+
+    /// In order of id, which is the order of ARNs within a cluster (PL-8).
+    pub(crate) fn in_id_order(&self) -> impl Iterator<Item = InstanceIdx> {
+        self.by_id.values().copied()
+    }
+
+    /// ACTIVE instances of the kind a request needs, in order of id.
+    pub(crate) fn active_of_kind(&self, external: bool) -> impl Iterator<Item = InstanceIdx> {
+        let is_asked = move |hot: Hot| hot.active && hot.external == external;
+        self.in_id_order().filter(move |&idx| is_asked(self.hot(idx)))
+    }
+
+    /// By what is shown as remaining (PL-4).
+    pub(crate) fn standing(&self, idx: InstanceIdx, group: GroupIdx) -> Standing {
+        let Hot { cpu_free, memory_free, .. } = self.hot(idx);
+        Standing {
+            cpu_free: i64::from(cpu_free),
+            memory_free: i64::from(memory_free),
+            tasks: i64::from(self.live_tasks(idx, group)),
+            ..Standing::default()
+        }
+    }
+
+    /// By what is left, below zero where a registration shrank the instance under its tasks: a stop there may free
+    /// nothing.
+    pub(crate) fn standing_in_full(&self, idx: InstanceIdx, group: GroupIdx) -> Standing {
+        let Node { resources, usage, .. } = self.node(idx);
+        let left = |capacity: u32, used: u64| i64::from(capacity) - i64::try_from(used).unwrap_or(i64::MAX);
+        Standing {
+            cpu_free: left(resources.cpu_units, usage.cpu_units),
+            memory_free: left(resources.memory_mib, usage.memory_mib),
+            ..self.standing(idx, group)
+        }
+    }
+
+    /// An attribute's name, if any instance has it.
+    pub(crate) fn word(&self, text: &str) -> Option<Word> {
+        self.words.find(text)
+    }
+
+    pub(crate) fn text(&self, word: Word) -> &str {
+        self.words.text(word)
+    }
+
+    /// The value; that of a name without one is the empty text (CQL-6).
+    pub(crate) fn attribute(&self, idx: InstanceIdx, name: Word) -> Option<Word> {
+        let attributes = &self.attributes[idx.at()];
+        attributes.binary_search_by_key(&name, |&(name, _)| name).ok().map(|at| attributes[at].1)
+    }
+
+    fn set_attributes(&mut self, idx: InstanceIdx, attributes: &BTreeMap<Arc<str>, Option<Arc<str>>>) {
+        let no_value: Arc<str> = "".into();
+        let words = &mut self.words;
+        let acquired = attributes
+            .iter()
+            .map(|(name, value)| (words.acquire(name), words.acquire(value.as_ref().unwrap_or(&no_value))));
+        let mut acquired: Vec<(Word, Word)> = acquired.collect();
+        acquired.sort();
+        let before = std::mem::replace(&mut self.attributes[idx.at()], acquired.into());
+        for (name, value) in before {
+            self.words.release(name);
+            self.words.release(value);
+        }
+    }
+
+    fn node_mut(&mut self, idx: InstanceIdx) -> &mut Node {
+        self.nodes[idx.at()].as_mut().expect("an ordinal is used only while its instance is in the fleet")
+    }
+
+    /// A registration may shrink an instance below what its tasks hold: nothing is free then, and no less (RES-8).
+    fn refresh_free(&mut self, idx: InstanceIdx) {
+        let node = self.node(idx);
+        let free = |capacity: u32, used: u64| u32::try_from(u64::from(capacity).saturating_sub(used)).unwrap_or(0);
+        let cpu_free = free(node.resources.cpu_units, node.usage.cpu_units);
+        let memory_free = free(node.resources.memory_mib, node.usage.memory_mib);
+        let hot = &mut self.hot[idx.at()];
+        hot.cpu_free = cpu_free;
+        hot.memory_free = memory_free;
+    }
+}

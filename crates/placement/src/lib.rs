@@ -1,0 +1,40 @@
+//! The cluster query language, placement constraints and strategies, and why a placement was made.
+//!
+//! A [`Fleet`] is the scheduler's own picture of a cluster: ordinals and integers, kept up to date task by task. Plans,
+//! refusals and explanations are values computed from it; computing one never changes it. This crate knows neither
+//! services nor deployments, no clock and no source of entropy but the generator it is handed.
+//!
+//! The README beside this crate names the phases of planning as the code does.
+
+mod chain;
+mod check;
+mod demand;
+mod explain;
+mod fleet;
+mod groups;
+mod ladder;
+
+#[cfg(test)]
+mod oracle;
+mod plan;
+#[cfg(test)]
+mod properties;
+mod query;
+mod reason;
+mod request;
+#[cfg(test)]
+mod scenarios;
+mod strategy;
+mod victims;
+mod words;
+
+pub use demand::demand;
+pub use fleet::{Fleet, InstanceIdx, NodeSpec, TaskWasLive};
+pub use groups::GroupIdx;
+pub use query::{Expression, ParseError};
+pub use reason::Reason;
+pub use request::{Demand, Plan, Rejection, Request};
+pub use strategy::{
+    ConstraintError, EXPRESSION_CHARS_MAX, STRATEGIES_MAX, StrategyError, parse_constraint, parse_strategy,
+};
+pub use victims::{Victim, pick_victims};

@@ -1,0 +1,99 @@
+//! What each operation of the ECS API does: one file per operation, each reading its request, resolving names,
+//! submitting a command or reading the committed image, and rendering the answer.
+//!
+//! Requests come validated against the model's tables. Inside an operation checks go in the order of W-9: what the
+//! request says by itself, then the cluster, then what it refers to, then state.
+
+mod attribute_target;
+mod create_cluster;
+mod create_service;
+mod definitions;
+mod delete_attributes;
+mod delete_cluster;
+mod delete_service;
+mod deregister_container_instance;
+mod deregister_task_definition;
+mod describe_clusters;
+mod describe_container_instances;
+mod describe_services;
+mod describe_task_definition;
+mod describe_tasks;
+mod discover_poll_endpoint;
+mod fingerprint;
+mod input;
+mod launch;
+mod list_attributes;
+mod list_clusters;
+mod list_container_instances;
+mod list_services;
+mod list_task_definition_families;
+mod list_task_definitions;
+mod list_tasks;
+mod overrides;
+mod placement;
+mod put_attributes;
+mod register_container_instance;
+mod register_task_definition;
+mod run_task;
+mod service;
+mod start_task;
+mod state_change;
+mod stop_task;
+mod submit_container_state_change;
+mod submit_task_state_change;
+mod tags;
+mod task_launch;
+#[cfg(test)]
+mod tests;
+mod update_container_agent;
+mod update_container_instances_state;
+mod update_service;
+
+use crate::Context;
+use plimsoll_ecs_api::{ApiError, Call, Operation, not_implemented, parse};
+use serde::Serialize;
+use serde_json::Value;
+
+/// `input` is what [`plimsoll_ecs_api::validate`] made of the body.
+pub async fn dispatch(context: &Context, operation: &'static Operation, input: Value) -> Result<Value, ApiError> {
+    let call = operation.call.ok_or_else(|| not_implemented(operation))?;
+    match call {
+        Call::CreateCluster => answer(create_cluster::run(context, parse(input)?).await),
+        Call::CreateService => answer(create_service::run(context, &input).await),
+        Call::DeleteAttributes => answer(delete_attributes::run(context, parse(input)?).await),
+        Call::DeleteCluster => answer(delete_cluster::run(context, parse(input)?).await),
+        Call::DeleteService => answer(delete_service::run(context, parse(input)?).await),
+        Call::DeregisterContainerInstance => answer(deregister_container_instance::run(context, parse(input)?).await),
+        Call::DeregisterTaskDefinition => answer(deregister_task_definition::run(context, parse(input)?).await),
+        Call::DescribeClusters => answer(describe_clusters::run(context, parse(input)?).await),
+        Call::DescribeContainerInstances => answer(describe_container_instances::run(context, parse(input)?).await),
+        Call::DescribeServices => answer(describe_services::run(context, parse(input)?).await),
+        Call::DescribeTaskDefinition => answer(describe_task_definition::run(context, parse(input)?).await),
+        Call::DescribeTasks => answer(describe_tasks::run(context, parse(input)?).await),
+        Call::DiscoverPollEndpoint => answer(Ok(discover_poll_endpoint::run(context))),
+        Call::ListAttributes => answer(list_attributes::run(context, operation, input).await),
+        Call::ListClusters => answer(list_clusters::run(context, operation, &input).await),
+        Call::ListContainerInstances => answer(list_container_instances::run(context, operation, input).await),
+        Call::ListServices => answer(list_services::run(context, operation, input).await),
+        Call::ListTaskDefinitionFamilies => answer(list_task_definition_families::run(context, operation, input).await),
+        Call::ListTaskDefinitions => answer(list_task_definitions::run(context, operation, input).await),
+        Call::ListTasks => answer(list_tasks::run(context, operation, input).await),
+        Call::PutAttributes => answer(put_attributes::run(context, parse(input)?).await),
+        Call::RegisterContainerInstance => answer(register_container_instance::run(context, parse(input)?).await),
+        Call::RegisterTaskDefinition => answer(register_task_definition::run(context, input).await),
+        Call::RunTask => answer(run_task::run(context, &input).await),
+        Call::StartTask => answer(start_task::run(context, parse(input)?).await),
+        Call::StopTask => answer(stop_task::run(context, parse(input)?).await),
+        Call::SubmitContainerStateChange => answer(submit_container_state_change::run(context, parse(input)?).await),
+        Call::SubmitTaskStateChange => answer(submit_task_state_change::run(context, parse(input)?).await),
+        Call::UpdateContainerAgent => answer(update_container_agent::run(context, parse(input)?).await),
+        Call::UpdateContainerInstancesState => {
+            answer(update_container_instances_state::run(context, parse(input)?).await)
+        }
+        Call::UpdateService => answer(update_service::run(context, parse(input)?).await),
+    }
+}
+
+fn answer<T: Serialize>(response: Result<T, ApiError>) -> Result<Value, ApiError> {
+    response.map(|response| serde_json::to_value(response).expect("wire types have text keys and finite numbers"))
+}

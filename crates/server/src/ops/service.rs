@@ -1,0 +1,210 @@
+//! What CreateService and UpdateService have in common.
+
+use super::input::{echo, invalid, non_empty, unsupported};
+use crate::render::{ServiceView, ShowTags};
+use crate::resolve::ActiveCluster;
+use plimsoll_ecs_api::{ApiError, types};
+use plimsoll_model::{
+    PlacementConstraint, PlacementStrategy, SchedulingStrategy, ServiceName, SpreadField, TaskDefinition, Timestamp,
+};
+use serde_json::{Map, Value};
+
+const ZONE_ATTRIBUTE: &str = "ecs.availability-zone";
+
+const DAEMON_DESIRED_COUNT: &str = "The daemon scheduling strategy does not support a desired count for \
+     services. Remove the desired count value and try again";
+const DAEMON_MAXIMUM_PERCENT: &str = "The daemon scheduling strategy does not support values above 100 for \
+     maximumPercent on a deployment configuration. Change the maximumPercent value to 100, and try again";
+
+/// Members of both requests that belong to features this server does not have.
+pub(super) struct Extras<'a> {
+    pub(super) deployment_controller: Option<&'a types::DeploymentController>,
+    pub(super) service_connect: Option<&'a types::ServiceConnectConfiguration>,
+    pub(super) volumes: Option<&'a Vec<types::ServiceVolumeConfiguration>>,
+    pub(super) lattice: Option<&'a Vec<types::VpcLatticeConfiguration>>,
+    pub(super) gateways: Option<&'a Vec<types::GatewayConnector>>,
+    pub(super) monitoring: Option<&'a types::MonitoringConfiguration>,
+}
+
+impl Extras<'_> {
+    pub(super) fn check(&self) -> Result<(), ApiError> {
+        let controller = self.deployment_controller.and_then(|controller| controller.r#type.as_deref());
+        if let Some(other) = controller.filter(|kind| *kind != "ECS") {
+            return Err(unsupported(format!(
+                "Deployment controller {other} is not supported by this server: use ECS."
+            )));
+        }
+        let refused = [
+            ("serviceConnectConfiguration", self.service_connect.is_some_and(|connect| connect.enabled)),
+            ("volumeConfigurations", non_empty(self.volumes)),
+            ("vpcLatticeConfigurations", non_empty(self.lattice)),
+            ("gatewayConnectors", non_empty(self.gateways)),
+            ("monitoring", self.monitoring.is_some_and(|given| non_empty(given.metric_configurations.as_ref()))),
+        ];
+        match refused.iter().find(|(_, given)| *given) {
+            Some((member, _)) => Err(unsupported(format!("{member} is not supported by this server."))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The parts of `deploymentConfiguration` that were given and are acted on.
+#[derive(Default)]
+pub(super) struct Percentages {
+    pub(super) maximum: Option<u32>,
+    pub(super) minimum_healthy: Option<u32>,
+    /// Enable, rollback.
+    pub(super) circuit_breaker: Option<(bool, bool)>,
+}
+
+/// SVC-6, SVC-7. Bounds of the percentages are the model's.
+pub(super) fn deployment_configuration(
+    given: Option<&types::DeploymentConfiguration>,
+) -> Result<Percentages, ApiError> {
+    let Some(given) = given else { return Ok(Percentages::default()) };
+    if let Some(strategy) = given.strategy.as_deref().filter(|strategy| *strategy != "ROLLING") {
+        return Err(unsupported(format!(
+            "Deployment strategy {strategy} is not supported by this server: use ROLLING."
+        )));
+    }
+    let breaker = given.deployment_circuit_breaker.as_ref();
+    let refused = [
+        ("alarms", given.alarms.as_ref().is_some_and(|alarms| alarms.enable)),
+        ("lifecycleHooks", non_empty(given.lifecycle_hooks.as_ref())),
+        ("bakeTimeInMinutes", given.bake_time_in_minutes.is_some_and(|minutes| minutes > 0)),
+        ("linearConfiguration", given.linear_configuration.is_some()),
+        ("canaryConfiguration", given.canary_configuration.is_some()),
+        ("earlySuccessCriteria", given.early_success_criteria.as_ref().is_some_and(|criteria| criteria.enable)),
+        (
+            "deploymentCircuitBreaker.thresholdConfiguration",
+            breaker.is_some_and(|one| one.threshold_configuration.is_some()),
+        ),
+        (
+            "deploymentCircuitBreaker.resetOnHealthyTask false",
+            breaker.is_some_and(|one| one.reset_on_healthy_task == Some(false)),
+        ),
+    ];
+    if let Some((member, _)) = refused.iter().find(|(_, given)| *given) {
+        return Err(unsupported(format!("deploymentConfiguration.{member} is not supported by this server.")));
+    }
+    Ok(Percentages {
+        maximum: given.maximum_percent.map(super::input::unsigned),
+        minimum_healthy: given.minimum_healthy_percent.map(super::input::unsigned),
+        circuit_breaker: breaker.map(|one| (one.enable, one.rollback)),
+    })
+}
+
+/// SVC-9: what a daemon service cannot have, in creation and update.
+pub(super) fn check_daemon(
+    scheduling: SchedulingStrategy,
+    desired_count: Option<i32>,
+    percentages: &Percentages,
+    strategies: Option<&Vec<PlacementStrategy>>,
+) -> Result<(), ApiError> {
+    if scheduling == SchedulingStrategy::Replica {
+        return Ok(());
+    }
+    if desired_count.is_some() {
+        return Err(invalid(DAEMON_DESIRED_COUNT));
+    }
+    if percentages.maximum.is_some_and(|maximum| maximum > 100) {
+        return Err(invalid(DAEMON_MAXIMUM_PERCENT));
+    }
+    if non_empty(strategies) {
+        return Err(invalid("The daemon scheduling strategy does not support placement strategies."));
+    }
+    Ok(())
+}
+
+/// SVC-5: a load balancer sends to a container and port that the definition has.
+pub(super) fn check_load_balancers(
+    load_balancers: Option<&Vec<types::LoadBalancer>>,
+    definition: &TaskDefinition,
+) -> Result<(), ApiError> {
+    for load_balancer in load_balancers.into_iter().flatten() {
+        let Some(name) = load_balancer.container_name.as_deref() else { continue };
+        let Some(container) = definition.container(name) else {
+            return Err(invalid(format!("The container {name} does not exist in the task definition.")));
+        };
+        let Some(port) = load_balancer.container_port else { continue };
+        if !container.port_mappings.iter().any(|mapping| mapping.container_port.map(i32::from) == Some(port)) {
+            return Err(invalid(format!("The container {name} did not have a container port {port} defined.")));
+        }
+    }
+    Ok(())
+}
+
+/// What decides whether zones can be rebalanced (SVC-60).
+pub(super) struct Rebalancing<'a> {
+    pub(super) scheduling: SchedulingStrategy,
+    pub(super) maximum_percent: u32,
+    pub(super) constraints: &'a [PlacementConstraint],
+    pub(super) strategies: &'a [PlacementStrategy],
+}
+
+impl Rebalancing<'_> {
+    fn is_possible(&self) -> bool {
+        let by_zone = |strategy: &PlacementStrategy| match strategy {
+            PlacementStrategy::Spread(SpreadField::Attribute(name)) => &**name == ZONE_ATTRIBUTE,
+            PlacementStrategy::Spread(SpreadField::Instance)
+            | PlacementStrategy::Random
+            | PlacementStrategy::BinpackCpu
+            | PlacementStrategy::BinpackMemory => false,
+        };
+        let on_zone = |constraint: &PlacementConstraint| match constraint {
+            PlacementConstraint::MemberOf(expression) => expression.contains(ZONE_ATTRIBUTE),
+            PlacementConstraint::DistinctInstance => false,
+        };
+        self.scheduling == SchedulingStrategy::Replica
+            && self.maximum_percent > 100
+            && self.strategies.first().is_none_or(by_zone)
+            && !self.constraints.iter().any(on_zone)
+    }
+
+    /// The value to keep: as given, else on where it is possible.
+    pub(super) fn setting(&self, given: Option<&str>) -> Result<String, ApiError> {
+        match given {
+            Some("ENABLED") if !self.is_possible() => Err(invalid(
+                "Availability Zone rebalancing needs the REPLICA strategy, a maximumPercent above 100, no strategy or \
+                 spread over attribute:ecs.availability-zone as the first, and no constraint on ecs.availability-zone.",
+            )),
+            Some(given) => Ok(given.to_owned()),
+            None if self.is_possible() => Ok("ENABLED".to_owned()),
+            None => Ok("DISABLED".to_owned()),
+        }
+    }
+}
+
+/// A list member that is described back; `[]` clears it on update (SVC-12).
+pub(super) fn echo_list<T: serde::Serialize>(kept: &mut Map<String, Value>, member: &str, given: Option<&Vec<T>>) {
+    match given {
+        Some(list) if list.is_empty() => {
+            kept.insert(member.to_owned(), Value::Null);
+        }
+        given => echo(kept, member, given),
+    }
+}
+
+/// The service as it is committed.
+pub(super) fn shown(cluster: &ActiveCluster, name: &ServiceName) -> Result<types::Service, ApiError> {
+    Ok(view(cluster, name)?.render(&cluster.arns, ShowTags::Yes))
+}
+
+/// The answer to CreateService: a service made by this request, or one of before that its token stands for (W-16).
+pub(super) fn shown_created(
+    cluster: &ActiveCluster,
+    name: &ServiceName,
+    request_began: Timestamp,
+) -> Result<types::Service, ApiError> {
+    let view = view(cluster, name)?;
+    let view = if view.created_at() >= request_began { view.at_creation() } else { view };
+    Ok(view.render(&cluster.arns, ShowTags::Yes))
+}
+
+fn view(cluster: &ActiveCluster, name: &ServiceName) -> Result<ServiceView, ApiError> {
+    let view = cluster.read(|image| image.services.get(name).map(|row| ServiceView::collect(image, row)))?;
+    view.ok_or_else(|| {
+        tracing::error!(service = %name, "a service that was just written is not in the committed image");
+        ApiError::server("The request was carried out, but its result cannot be shown.")
+    })
+}

@@ -1,0 +1,147 @@
+//! UpdateService (SVC-12 to SVC-14). Whether a deployment starts is the core's to decide.
+
+use super::definitions::{self, UsedBy};
+use super::input::{echo, invalid, non_empty, unexpected, unsigned, unsupported};
+use super::service::{self, Extras, Percentages, Rebalancing};
+use super::{launch, placement};
+use crate::Context;
+use crate::error_map::command_error;
+use crate::resolve;
+use plimsoll_core::{Command, CommandError, Output, command};
+use plimsoll_ecs_api::{ApiError, types};
+use plimsoll_model::{PlacementConstraint, PlacementStrategy, PropagateTags, Service, TaskDefinition};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+pub(super) async fn run(
+    context: &Context,
+    request: types::UpdateServiceRequest,
+) -> Result<types::UpdateServiceResponse, ApiError> {
+    let arns = resolve::cluster_name(context, request.cluster.as_deref())?;
+    let name = arns.service_name(request.service.as_deref().unwrap_or_default())?;
+    let changes = Changes::read(&request)?;
+    let reference = match &request.task_definition {
+        Some(given) => Some(definitions::reference(context, Some(given))?),
+        None => None,
+    };
+    let cluster = resolve::active_cluster(context, arns)?;
+    let row = cluster.read(|image| {
+        let row = image.services.get(&name)?;
+        Some((Arc::clone(row), image.definitions.get(&row.definition).cloned()))
+    })?;
+    let Some((row, current)) = row else {
+        return Err(command_error(&cluster.arns, CommandError::ServiceNotFound { service: name }));
+    };
+    let definition = match reference {
+        Some(reference) => {
+            let used_by = UsedBy::ServiceOn(&row.definition);
+            Some(definitions::usable(context, reference.as_ref(), used_by).await?)
+        }
+        None => None,
+    };
+    let effective = definition.as_ref().or(current.as_ref());
+    let rebalancing = changes.check(&request, &row, effective.map(|definition| &**definition))?;
+    let command = command::UpdateService {
+        service: name,
+        definition,
+        desired_count: request.desired_count.map(unsigned),
+        maximum_percent: changes.percentages.maximum,
+        minimum_healthy_percent: changes.percentages.minimum_healthy,
+        circuit_breaker: changes.percentages.circuit_breaker,
+        placement_constraints: changes.constraints,
+        placement_strategy: changes.strategies,
+        health_check_grace_period_seconds: request.health_check_grace_period_seconds.map(unsigned),
+        propagate_tags: request.propagate_tags.as_deref().and_then(PropagateTags::parse),
+        enable_ecs_managed_tags: request.enable_ecs_managed_tags,
+        enable_execute_command: request.enable_execute_command,
+        force_new_deployment: request.force_new_deployment == Some(true),
+        echo: kept(&request, rebalancing),
+    };
+    match cluster.submit(Command::UpdateService(Box::new(command))).await? {
+        Output::Service(name) => Ok(types::UpdateServiceResponse { service: Some(service::shown(&cluster, &name)?) }),
+        other => Err(unexpected("UpdateService", &other)),
+    }
+}
+
+/// What the request says by itself.
+struct Changes {
+    percentages: Percentages,
+    /// Absent means unchanged, empty means none (SVC-12).
+    constraints: Option<Vec<PlacementConstraint>>,
+    strategies: Option<Vec<PlacementStrategy>>,
+}
+
+impl Changes {
+    fn read(request: &types::UpdateServiceRequest) -> Result<Self, ApiError> {
+        if non_empty(request.capacity_provider_strategy.as_ref()) {
+            return Err(unsupported(
+                "Capacity providers are not supported by this server: leave out capacityProviderStrategy.",
+            ));
+        }
+        if request.platform_version.as_deref().is_some_and(|version| !version.is_empty()) {
+            return Err(invalid("The platform version must be null when specifying an EC2 launch type."));
+        }
+        Extras {
+            deployment_controller: request.deployment_controller.as_ref(),
+            service_connect: request.service_connect_configuration.as_ref(),
+            volumes: request.volume_configurations.as_ref(),
+            lattice: request.vpc_lattice_configurations.as_ref(),
+            gateways: request.gateway_connectors.as_ref(),
+            monitoring: request.monitoring.as_ref(),
+        }
+        .check()?;
+        Ok(Changes {
+            percentages: service::deployment_configuration(request.deployment_configuration.as_ref())?,
+            constraints: request.placement_constraints.as_deref().map(placement::constraints).transpose()?,
+            strategies: request.placement_strategy.as_deref().map(placement::strategies).transpose()?,
+        })
+    }
+
+    /// What depends on the service as it is. Gives back the value of `availabilityZoneRebalancing` to keep, if given.
+    fn check(
+        &self,
+        request: &types::UpdateServiceRequest,
+        row: &Service,
+        definition: Option<&TaskDefinition>,
+    ) -> Result<Option<String>, ApiError> {
+        let scheduling = row.scheduling_strategy;
+        service::check_daemon(scheduling, request.desired_count, &self.percentages, self.strategies.as_ref())?;
+        if let Some(definition) = definition {
+            launch::check_compatible(row.launch_type, definition)?;
+            self.check_network(request, row, definition)?;
+            service::check_load_balancers(request.load_balancers.as_ref(), definition)?;
+        }
+        let rebalancing = Rebalancing {
+            scheduling,
+            maximum_percent: self.percentages.maximum.unwrap_or(row.deployment_configuration.maximum_percent),
+            constraints: self.constraints.as_ref().unwrap_or(&row.placement_constraints),
+            strategies: self.strategies.as_ref().unwrap_or(&row.placement_strategy),
+        };
+        let given = request.availability_zone_rebalancing.as_deref();
+        given.map(|given| rebalancing.setting(Some(given))).transpose()
+    }
+
+    /// The network of before stays in force when the request brings none.
+    fn check_network(
+        &self,
+        request: &types::UpdateServiceRequest,
+        row: &Service,
+        definition: &TaskDefinition,
+    ) -> Result<(), ApiError> {
+        if request.network_configuration.is_none() && row.echo.contains_key("networkConfiguration") {
+            return Ok(());
+        }
+        launch::check_network(definition.network_mode, request.network_configuration.as_ref())
+    }
+}
+
+/// Members that are described back and decide nothing but whether a deployment starts.
+fn kept(request: &types::UpdateServiceRequest, rebalancing: Option<String>) -> Map<String, Value> {
+    let mut kept = Map::new();
+    service::echo_list(&mut kept, "loadBalancers", request.load_balancers.as_ref());
+    service::echo_list(&mut kept, "serviceRegistries", request.service_registries.as_ref());
+    echo(&mut kept, "networkConfiguration", request.network_configuration.as_ref());
+    echo(&mut kept, "serviceConnectConfiguration", request.service_connect_configuration.as_ref());
+    echo(&mut kept, "availabilityZoneRebalancing", rebalancing.as_ref());
+    kept
+}

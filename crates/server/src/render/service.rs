@@ -1,0 +1,156 @@
+//! A service as ECS shows it, with its deployments and events (SVC-8, SVC-11, DEP-1, DEP-2).
+
+use super::{ShowTags, count, seconds, text};
+use crate::resolve::Arns;
+use plimsoll_ecs_api::types;
+use plimsoll_model::{
+    Counts, Deployment, DeploymentStatus, Image, PlacementConstraint, PlacementStrategy, Service, ServiceEvent,
+    SpreadField, Timestamp,
+};
+use serde::de::DeserializeOwned;
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+/// Events shown of a service; older ones are kept no longer either.
+const EVENTS_MAX: usize = 100;
+
+pub(crate) struct ServiceView {
+    row: Arc<Service>,
+    counts: Counts,
+    /// PRIMARY first, then newest first.
+    deployments: Vec<(Arc<Deployment>, Counts)>,
+    /// Newest first.
+    events: Vec<Arc<ServiceEvent>>,
+}
+
+impl ServiceView {
+    pub(crate) fn collect(image: &Image, row: &Arc<Service>) -> Self {
+        let shown = |deployment: &&Arc<Deployment>| deployment.status != DeploymentStatus::Inactive;
+        let with_counts = |one: &Arc<Deployment>| (Arc::clone(one), image.deployment_counts(one.id));
+        ServiceView {
+            row: Arc::clone(row),
+            counts: image.service_counts(&row.name),
+            deployments: image.deployments_of_service(&row.name).filter(shown).map(with_counts).collect(),
+            events: image.events_of_service(&row.name).rev().take(EVENTS_MAX).cloned().collect(),
+        }
+    }
+
+    pub(crate) fn created_at(&self) -> Timestamp {
+        self.row.created_at
+    }
+
+    /// As it was before the scheduler first looked at it, which may have happened in the same commit (SVC-8).
+    #[must_use]
+    pub(crate) fn at_creation(mut self) -> Self {
+        self.counts = Counts::default();
+        self.deployments.iter_mut().for_each(|(_, counts)| *counts = Counts::default());
+        self.events.clear();
+        self
+    }
+
+    pub(crate) fn render(mut self, arns: &Arns, tags: ShowTags) -> types::Service {
+        self.deployments
+            .sort_by_key(|(one, _)| (one.status != DeploymentStatus::Primary, Reverse(one.created_at), one.id));
+        let row = &*self.row;
+        types::Service {
+            service_arn: Some(arns.service(&row.name)),
+            service_name: Some(row.name.to_string()),
+            cluster_arn: Some(arns.cluster()),
+            status: Some(row.status.as_str().into()),
+            desired_count: count(row.desired_count),
+            running_count: count(self.counts.running),
+            pending_count: count(self.counts.pending),
+            launch_type: Some(row.launch_type.as_str().into()),
+            task_definition: Some(arns.definition(&row.definition)),
+            deployment_configuration: Some(deployment_configuration(row)),
+            deployment_controller: Some(types::DeploymentController { r#type: Some("ECS".into()) }),
+            deployments: Some(self.deployments.iter().map(|one| self.deployment(arns, one)).collect()),
+            events: Some(self.events.iter().map(|one| event(one)).collect()),
+            placement_constraints: Some(row.placement_constraints.iter().map(constraint).collect()),
+            placement_strategy: Some(row.placement_strategy.iter().map(strategy).collect()),
+            health_check_grace_period_seconds: Some(count(row.health_check_grace_period_seconds)),
+            scheduling_strategy: Some(row.scheduling_strategy.as_str().into()),
+            propagate_tags: Some(row.propagate_tags.as_str().into()),
+            enable_ecs_managed_tags: row.enable_ecs_managed_tags,
+            enable_execute_command: row.enable_execute_command,
+            created_at: seconds(row.created_at),
+            created_by: text(&row.created_by),
+            resource_management_type: Some("CUSTOMER".into()),
+            load_balancers: Some(self.echoed("loadBalancers").unwrap_or_default()),
+            service_registries: Some(self.echoed("serviceRegistries").unwrap_or_default()),
+            network_configuration: self.echoed("networkConfiguration"),
+            role_arn: self.echoed("role"),
+            availability_zone_rebalancing: self.echoed("availabilityZoneRebalancing"),
+            tags: Some(tags.of(&row.tags)),
+            ..Default::default()
+        }
+    }
+
+    /// What belongs to a deployment but is kept with the service is that of the newest one.
+    fn deployment(&self, arns: &Arns, (row, counts): &(Arc<Deployment>, Counts)) -> types::Deployment {
+        let is_primary = row.status == DeploymentStatus::Primary;
+        types::Deployment {
+            id: Some(row.id.to_string()),
+            status: Some(row.status.as_str().into()),
+            task_definition: Some(arns.definition(&row.definition)),
+            desired_count: count(row.desired_count),
+            pending_count: count(counts.pending),
+            running_count: count(counts.running),
+            failed_tasks: count(row.failed_tasks),
+            created_at: seconds(row.created_at),
+            updated_at: seconds(row.updated_at),
+            launch_type: Some(self.row.launch_type.as_str().into()),
+            network_configuration: self.echoed("networkConfiguration").filter(|_| is_primary),
+            service_connect_configuration: self.echoed("serviceConnectConfiguration").filter(|_| is_primary),
+            rollout_state: Some(row.rollout_state.as_str().into()),
+            rollout_state_reason: text(&row.rollout_state_reason),
+            ..Default::default()
+        }
+    }
+
+    fn echoed<T: DeserializeOwned>(&self, member: &str) -> Option<T> {
+        self.row.echo.get(member).and_then(|value| serde_json::from_value(value.clone()).ok())
+    }
+}
+
+fn deployment_configuration(row: &Service) -> types::DeploymentConfiguration {
+    let configuration = row.deployment_configuration;
+    types::DeploymentConfiguration {
+        maximum_percent: Some(count(configuration.maximum_percent)),
+        minimum_healthy_percent: Some(count(configuration.minimum_healthy_percent)),
+        deployment_circuit_breaker: Some(types::DeploymentCircuitBreaker {
+            enable: configuration.circuit_breaker_enable,
+            rollback: configuration.circuit_breaker_rollback,
+            ..Default::default()
+        }),
+        strategy: Some("ROLLING".into()),
+        ..Default::default()
+    }
+}
+
+fn event(row: &ServiceEvent) -> types::ServiceEvent {
+    types::ServiceEvent {
+        id: Some(uuid::Uuid::from_u128(row.id).to_string()),
+        created_at: seconds(row.created_at),
+        message: text(&row.message),
+    }
+}
+
+fn constraint(constraint: &PlacementConstraint) -> types::PlacementConstraint {
+    let (kind, expression) = match constraint {
+        PlacementConstraint::DistinctInstance => ("distinctInstance", None),
+        PlacementConstraint::MemberOf(expression) => ("memberOf", text(expression)),
+    };
+    types::PlacementConstraint { r#type: Some(kind.into()), expression }
+}
+
+fn strategy(strategy: &PlacementStrategy) -> types::PlacementStrategy {
+    let (kind, field) = match strategy {
+        PlacementStrategy::Random => ("random", None),
+        PlacementStrategy::Spread(SpreadField::Instance) => ("spread", Some("instanceId".to_owned())),
+        PlacementStrategy::Spread(SpreadField::Attribute(name)) => ("spread", Some(format!("attribute:{name}"))),
+        PlacementStrategy::BinpackCpu => ("binpack", Some("CPU".to_owned())),
+        PlacementStrategy::BinpackMemory => ("binpack", Some("MEMORY".to_owned())),
+    };
+    types::PlacementStrategy { r#type: Some(kind.into()), field }
+}

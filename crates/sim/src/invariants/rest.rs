@@ -1,0 +1,114 @@
+//! What must hold when nothing goes wrong any more.
+
+use crate::violation::{Broken, require};
+use crate::world::{World, short};
+use plimsoll_core::{Input, Outbox};
+use plimsoll_model::{DeploymentStatus, Image, RolloutState, Service, ServiceStatus};
+
+/// Passes that must change nothing (I-13).
+const PASSES: u32 = 100;
+
+pub(crate) fn check(world: &mut World) -> Result<(), Broken> {
+    i_12_running_tasks_run(world)?;
+    i_19_no_stop_is_lost(world)?;
+    i_21_no_orphans(world)?;
+    i_13_quiescence(world)
+}
+
+/// I-12: every service has what it asks for, and everything told to stop has stopped.
+pub(crate) fn has_converged(world: &World) -> bool {
+    let image = &world.control.committed;
+    image.services.values().all(|service| is_served(image, service))
+        && image.tasks.values().all(|task| !task.is_stopping())
+        && image.tasks.values().all(|task| task.service.is_some() || task.is_stopped())
+}
+
+fn is_served(image: &Image, service: &Service) -> bool {
+    match service.status {
+        ServiceStatus::Inactive => true,
+        ServiceStatus::Draining => false,
+        ServiceStatus::Active => {
+            let counts = image.service_counts(&service.name);
+            let mut listed =
+                image.deployments_of_service(&service.name).filter(|one| one.status != DeploymentStatus::Inactive);
+            let completed = listed.next().is_some_and(|one| one.rollout_state == RolloutState::Completed);
+            let wanted = service.desired_count;
+            completed && listed.next().is_none() && counts.running == wanted && counts.not_stopped == wanted
+        }
+    }
+}
+
+pub(crate) fn what_is_missing(world: &World) -> String {
+    let image = &world.control.committed;
+    let mut text = String::new();
+    for service in image.services.values().filter(|service| !is_served(image, service)) {
+        let counts = image.service_counts(&service.name);
+        text += &format!("\n    {service:?} {counts:?}");
+        for deployment in image.deployments_of_service(&service.name) {
+            text += &format!("\n      {deployment:?}");
+        }
+        for task in image.tasks_of_service(&service.name).filter(|task| !task.is_stopped()) {
+            text += &format!("\n      {task:?}");
+        }
+        for event in image.events_of_service(&service.name).rev().take(5) {
+            text += &format!("\n      {:?} {}", event.created_at, event.message);
+        }
+    }
+    for task in image.tasks.values().filter(|task| !task.is_stopped() && (task.is_stopping() || task.service.is_none()))
+    {
+        text += &format!("\n    should have stopped: {task:?}");
+    }
+    let instances = image
+        .instances
+        .values()
+        .map(|row| format!("\n    {} {:?} connected {} lost {}", row.id, row.status, row.agent_connected, row.lost));
+    text + &instances.collect::<String>()
+}
+
+/// I-12: a task that is RUNNING for the control plane has a living container on its machine.
+fn i_12_running_tasks_run(world: &World) -> Result<(), Broken> {
+    for task in world.control.committed.tasks.values().filter(|task| task.is_running()) {
+        let node = world.nodes.iter().find(|node| node.identity.instance == Some(task.instance));
+        let alive = node.is_some_and(|node| node.runtime.is_alive(task.id));
+        require(alive, "I-12", || format!("{} is RUNNING and nothing of it runs", task.id))?;
+    }
+    Ok(())
+}
+
+/// I-19: no container of a task that was told to stop is alive.
+fn i_19_no_stop_is_lost(world: &World) -> Result<(), Broken> {
+    for (index, node) in world.nodes.iter().enumerate() {
+        for container in node.runtime.alive() {
+            let row = world.control.committed.tasks.get(&container.task);
+            let wanted = row.is_some_and(|row| row.is_live());
+            require(wanted, "I-19", || format!("n{index} still runs {}", short(container)))?;
+        }
+    }
+    Ok(())
+}
+
+/// I-21: every container belongs to a task its instance has; what stopped tasks left is gone after the retention.
+fn i_21_no_orphans(world: &World) -> Result<(), Broken> {
+    for (index, node) in world.nodes.iter().enumerate() {
+        for (container, state) in node.runtime.states() {
+            let row = world.control.committed.tasks.get(&container.task);
+            let owned = row.is_some_and(|row| !row.is_stopped() && Some(row.instance) == node.identity.instance);
+            require(owned, "I-21", || format!("n{index} still has {} ({state:?})", short(container)))?;
+        }
+    }
+    Ok(())
+}
+
+/// I-13: at rest a hundred reconcile passes write no row, send no message and make no event.
+fn i_13_quiescence(world: &mut World) -> Result<(), Broken> {
+    let now = world.now;
+    let Some(core) = &mut world.control.core else { return Ok(()) };
+    let mut out = Outbox::default();
+    for _ in 0..PASSES {
+        core.step(now, Input::Reconcile, &mut out);
+    }
+    let quiet = out.changes.is_empty() && out.effects.is_empty() && out.replies.is_empty();
+    require(quiet, "I-13", || format!("at rest: {:?} {:?}", out.changes, out.effects))?;
+    let wakeup = core.next_wakeup();
+    require(wakeup.is_none_or(|at| at > now), "I-13", || format!("at rest and due at {wakeup:?}"))
+}

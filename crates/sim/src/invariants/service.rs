@@ -1,0 +1,102 @@
+//! What the service scheduler may start and stop.
+
+use super::Step;
+use crate::violation::{Broken, require};
+use plimsoll_model::{
+    DeploymentStatus, DesiredStatus, HealthStatus, Service, ServiceName, ServiceStatus, StopCode, Task,
+};
+use std::collections::BTreeMap;
+
+/// I-8: a step that starts a task of a service leaves no more of them than maximumPercent allows, stopping ones
+/// included (DEP-12, DEP-13a).
+pub(super) fn i_8_no_start_beyond_the_maximum(step: &Step) -> Result<(), Broken> {
+    let mut started: BTreeMap<&ServiceName, u32> = BTreeMap::new();
+    for task in step.tasks_created() {
+        if let Some(service) = &task.service {
+            *started.entry(service).or_default() += 1;
+        }
+    }
+    for (name, count) in started {
+        let service = step.after.services.get(name);
+        require(service.is_some(), "I-8", || format!("a task of {name} was started, which does not exist"))?;
+        let Some(service) = service else { continue };
+        let percent = u64::from(service.deployment_configuration.maximum_percent);
+        let maximum = u64::from(service.desired_count) * percent / 100;
+        let total = step.after.service_counts(name).not_stopped;
+        require(u64::from(total) <= maximum, "I-8", || {
+            format!("{count} tasks of {name} started: {total} of them, {maximum} allowed ({service:?})")
+        })?;
+    }
+    Ok(())
+}
+
+/// I-9: the scheduler stops a healthy task only if enough healthy ones remain for the desired count of now. Deletion
+/// is exempt.
+pub(super) fn i_9_no_stop_below_the_minimum(step: &Step) -> Result<(), Broken> {
+    let mut stopped: BTreeMap<&ServiceName, Vec<&Task>> = BTreeMap::new();
+    for task in step.tasks_updated() {
+        let Some((service, before)) = task.service.as_ref().zip(step.before.tasks.get(&task.id)) else { continue };
+        let told_now = before.desired_status == DesiredStatus::Running && task.desired_status == DesiredStatus::Stopped;
+        if told_now && task.stop_code == Some(StopCode::ServiceSchedulerInitiated) && is_healthy(step, before) {
+            stopped.entry(service).or_default().push(task);
+        }
+    }
+    for (name, tasks) in stopped {
+        let Some(service) = step.after.services.get(name) else { continue };
+        if service.status != ServiceStatus::Active {
+            continue;
+        }
+        let healthy = step.after.tasks_of_service(name).filter(|task| is_healthy(step, task)).count() as u64;
+        let minimum = minimum_healthy(service);
+        require(healthy >= minimum, "I-9", || {
+            let ids = tasks.iter().map(|task| task.id.to_string()).collect::<Vec<_>>().join(", ");
+            format!("{ids} of {name} were stopped: {healthy} healthy remain, {minimum} are the least ({service:?})")
+        })?;
+    }
+    Ok(())
+}
+
+/// I-10: a service that is not INACTIVE has exactly one PRIMARY deployment; only it starts tasks, of its own
+/// definition, and no deployment changes its definition.
+pub(super) fn i_10_one_primary_deployment(step: &Step) -> Result<(), Broken> {
+    for name in &step.services {
+        let Some(service) = step.after.services.get(name) else { continue };
+        let primaries = step.after.deployments_of_service(name).filter(|one| one.status == DeploymentStatus::Primary);
+        let count = primaries.count();
+        let allowed = count == 1 || (count == 0 && service.status == ServiceStatus::Inactive);
+        require(allowed, "I-10", || format!("{name} is {:?} and has {count} PRIMARY deployments", service.status))?;
+        for deployment in step.after.deployments_of_service(name) {
+            let before = step.before.deployments.get(&deployment.id);
+            let changed = before.is_some_and(|before| before.definition != deployment.definition);
+            require(!changed, "I-10", || format!("{} changed its definition", deployment.id))?;
+        }
+    }
+    for task in step.tasks_created() {
+        let Some(deployment) = task.deployment else { continue };
+        let row = step.after.deployments.get(&deployment);
+        let primary =
+            row.is_some_and(|row| row.status == DeploymentStatus::Primary && row.definition == task.definition);
+        require(primary, "I-10", || format!("{} was started for {row:?}", task.id))?;
+    }
+    Ok(())
+}
+
+/// DEP-11.
+fn is_healthy(step: &Step, task: &Task) -> bool {
+    if !task.is_live() || !task.is_running() {
+        return false;
+    }
+    let checked = step.definitions.get(&task.definition).is_some_and(|definition| {
+        definition.containers.iter().any(|container| container.essential && container.health_check.is_some())
+    });
+    if checked {
+        return task.health == HealthStatus::Healthy;
+    }
+    task.started_at.is_some_and(|at| step.now >= at.plus_millis(step.healthy_ms))
+}
+
+/// DEP-10.
+fn minimum_healthy(service: &Service) -> u64 {
+    let percent = u64::from(service.deployment_configuration.minimum_healthy_percent);
+    (u64::from(service.desired_count) * percent).div_ceil(100)
+}

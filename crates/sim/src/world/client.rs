@@ -1,0 +1,339 @@
+//! Users: they create, change and delete things at random, and send again what was not answered.
+
+use super::node::{ZONE, resources};
+use super::{Event, World};
+use crate::violation::{Broken, require};
+use plimsoll_core::CommandError;
+use plimsoll_core::command::{
+    AttributeTarget, Command, CreateCluster, CreateService, Output, RegisterContainerInstance, RunTask, StartTask,
+    SubmitTaskStateChange, TaskLaunch, UpdateService,
+};
+use plimsoll_model::{
+    ClientToken, DeploymentConfiguration, InstanceId, InstanceStatus, LaunchType, PlacementConstraint,
+    PlacementStrategy, PropagateTags, SchedulingStrategy, ServiceName, SpreadField, TaskDefinition, TaskId, TaskStatus,
+    VersionInfo,
+};
+use serde_json::Map;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Expressions users write, and the zone they ask for.
+pub(crate) const ZONE_EXPRESSIONS: [(&str, &str); 2] =
+    [("attribute:ecs.availability-zone == a", "a"), ("attribute:ecs.availability-zone == b", "b")];
+
+/// Maximum and minimum healthy percent.
+const PERCENTS: [(u32, u32); 8] =
+    [(200, 100), (200, 50), (100, 50), (100, 0), (150, 100), (125, 75), (100, 100), (110, 90)];
+
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub is_active: bool,
+    /// What the first answer to a token was.
+    tokens: BTreeMap<Arc<str>, Vec<TaskId>>,
+    next_token: u64,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Client { is_active: true, tokens: BTreeMap::new(), next_token: 0 }
+    }
+}
+
+impl World {
+    pub(super) fn clients_leave(&mut self) {
+        self.client.is_active = false;
+    }
+
+    pub(super) fn client_acts(&mut self) -> Result<(), Broken> {
+        let pause = self.dice.client.between(1, self.swarm.client_pause_ms);
+        self.schedule(pause, Event::Client);
+        match self.next_command() {
+            Some(command) => self.submit(command),
+            None => Ok(()),
+        }
+    }
+
+    /// Nobody knows whether it happened. A careful client asks again with the same token.
+    pub(super) fn requests_failed(&mut self, commands: Vec<Command>) {
+        for command in commands {
+            if matches!(&command, Command::RunTask(run) if run.client_token.is_some()) && self.client.is_active {
+                let delay = self.dice.client.between(100, 3_000);
+                self.schedule(delay, Event::Resend(Box::new(command)));
+            }
+        }
+    }
+
+    /// I-25: the same token and parameters give the same tasks, also over a crash between commit and reply.
+    pub(super) fn request_answered(
+        &mut self,
+        command: &Command,
+        result: &Result<Output, CommandError>,
+    ) -> Result<(), Broken> {
+        let outcome = if result.is_ok() { "ok" } else { "refused" };
+        self.coverage.count(format!("command {} {outcome}", name_of(command)));
+        let (Command::RunTask(run), Ok(Output::Tasks { tasks, .. })) = (command, result) else { return Ok(()) };
+        let Some(token) = &run.client_token else { return Ok(()) };
+        let ids: Vec<TaskId> = tasks.iter().map(|task| task.id).collect();
+        if ids.is_empty() {
+            // Nothing was started, so there is nothing to keep from happening twice.
+            return Ok(());
+        }
+        match self.client.tokens.get(&token.token) {
+            Some(first) => {
+                self.coverage.count("token replayed");
+                require(*first == ids, "I-25", || format!("token {} led to {first:?} and {ids:?}", token.token))
+            }
+            None => {
+                self.client.tokens.insert(Arc::clone(&token.token), ids);
+                if self.dice.client.permille(200) {
+                    let delay = self.dice.client.between(1, 2_000);
+                    self.schedule(delay, Event::Resend(Box::new(command.clone())));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn next_command(&mut self) -> Option<Command> {
+        match self.dice.client.below(100) {
+            0..20 => Some(self.create_service()),
+            20..42 => self.update_service(),
+            42..49 => self.delete_service(),
+            49..59 => Some(self.run_task()),
+            59..63 => self.start_task(),
+            63..74 => self.stop_task(),
+            74..84 => self.change_instance_state(),
+            84..88 => Some(Command::PutAttributes(vec![self.attribute_target()?])),
+            88..91 => Some(Command::DeleteAttributes(vec![self.attribute_target()?])),
+            91..93 => {
+                let instance = self.some_instance()?;
+                Some(Command::DeregisterContainerInstance { instance, force: self.dice.client.coin() })
+            }
+            93..95 => Some(self.register_instance()),
+            95..97 => Some(Command::CreateCluster(CreateCluster::default())),
+            97..98 => Some(Command::DeleteCluster),
+            _ => self.submit_task_state(),
+        }
+    }
+
+    fn create_service(&mut self) -> Command {
+        let definition = self.some_definition();
+        let (maximum_percent, minimum_healthy_percent) = self.some_percents();
+        let dice = &mut self.dice.client;
+        let deployment_configuration = DeploymentConfiguration {
+            maximum_percent,
+            minimum_healthy_percent,
+            circuit_breaker_enable: dice.coin(),
+            circuit_breaker_rollback: dice.coin(),
+        };
+        let desired_count = dice.small(self.swarm.desired_max);
+        Command::CreateService(Box::new(CreateService {
+            name: self.some_service_name(),
+            definition,
+            desired_count,
+            launch_type: LaunchType::Ec2,
+            scheduling_strategy: SchedulingStrategy::Replica,
+            deployment_configuration,
+            placement_constraints: self.some_constraints(),
+            placement_strategy: self.some_strategy(),
+            health_check_grace_period_seconds: 0,
+            propagate_tags: PropagateTags::None,
+            enable_ecs_managed_tags: false,
+            enable_execute_command: false,
+            created_by: "sim".into(),
+            tags: BTreeMap::new(),
+            echo: Map::new(),
+            client_token: None,
+        }))
+    }
+
+    fn update_service(&mut self) -> Option<Command> {
+        let mut update = unchanged(self.some_service_name());
+        match self.dice.client.below(6) {
+            0 | 1 => update.definition = Some(self.some_definition()),
+            2 | 3 => update.desired_count = Some(self.dice.client.small(self.swarm.desired_max)),
+            4 => {
+                let (maximum_percent, minimum_healthy_percent) = self.some_percents();
+                update.maximum_percent = Some(maximum_percent);
+                update.minimum_healthy_percent = Some(minimum_healthy_percent);
+                update.circuit_breaker = Some((self.dice.client.coin(), self.dice.client.coin()));
+            }
+            _ => {
+                update.force_new_deployment = self.dice.client.coin();
+                update.placement_constraints = Some(self.some_constraints());
+                update.placement_strategy = Some(self.some_strategy());
+            }
+        }
+        Some(Command::UpdateService(Box::new(update)))
+    }
+
+    fn delete_service(&mut self) -> Option<Command> {
+        Some(Command::DeleteService { service: self.some_service_name(), force: self.dice.client.coin() })
+    }
+
+    fn run_task(&mut self) -> Command {
+        let definition = self.some_definition();
+        let client_token = self.dice.client.coin().then(|| {
+            self.client.next_token += 1;
+            let token: Arc<str> = format!("token-{}", self.client.next_token).into();
+            ClientToken { operation: "RunTask".into(), fingerprint: Arc::clone(&token), token }
+        });
+        Command::RunTask(Box::new(RunTask {
+            definition,
+            count: 1 + self.dice.client.small(2),
+            launch: launch(),
+            placement_constraints: self.some_constraints(),
+            placement_strategy: self.some_strategy(),
+            client_token,
+        }))
+    }
+
+    fn start_task(&mut self) -> Option<Command> {
+        let definition = self.some_definition();
+        let instances = vec![self.some_instance()?];
+        Some(Command::StartTask(Box::new(StartTask { definition, instances, launch: launch() })))
+    }
+
+    fn stop_task(&mut self) -> Option<Command> {
+        Some(Command::StopTask { task: self.some_task()?, reason: None })
+    }
+
+    fn change_instance_state(&mut self) -> Option<Command> {
+        let instances = vec![self.some_instance()?];
+        let drain = self.dice.client.permille(400);
+        let status = if drain { InstanceStatus::Draining } else { InstanceStatus::Active };
+        Some(Command::UpdateContainerInstancesState { instances, status })
+    }
+
+    fn attribute_target(&mut self) -> Option<AttributeTarget> {
+        let instance = self.some_instance()?;
+        let value = Some((*self.dice.client.pick(&["a", "b", "c"])?).into());
+        Some(AttributeTarget { instance, name: ZONE.into(), value })
+    }
+
+    /// Over the API and with no agent behind it.
+    fn register_instance(&mut self) -> Command {
+        Command::RegisterContainerInstance(Box::new(RegisterContainerInstance {
+            instance: None,
+            resources: resources(),
+            attributes: BTreeMap::new(),
+            version_info: VersionInfo::default(),
+            ec2_instance_id: None,
+            tags: BTreeMap::new(),
+        }))
+    }
+
+    /// Says of a task what was true of it at its beginning: late news, which must change nothing (OP-5).
+    fn submit_task_state(&mut self) -> Option<Command> {
+        Some(Command::SubmitTaskStateChange(Box::new(SubmitTaskStateChange {
+            task: self.some_task()?,
+            status: Some(TaskStatus::Pending),
+            reason: None,
+            containers: Vec::new(),
+            pull_started_at: None,
+            pull_stopped_at: None,
+            execution_stopped_at: None,
+        })))
+    }
+
+    fn some_service_name(&mut self) -> ServiceName {
+        let number = self.dice.client.below(self.swarm.services_max);
+        ServiceName::parse(&format!("service-{number}")).expect("a valid name")
+    }
+
+    fn some_definition(&mut self) -> Arc<TaskDefinition> {
+        let all = self.definitions.all();
+        let index = usize::try_from(self.dice.client.below(all.len() as u64)).unwrap_or(0);
+        Arc::clone(&all[index])
+    }
+
+    fn some_percents(&mut self) -> (u32, u32) {
+        self.dice.client.pick(&PERCENTS).copied().unwrap_or((200, 100))
+    }
+
+    fn some_instance(&mut self) -> Option<InstanceId> {
+        let known: Vec<InstanceId> = self.control.committed.instances.keys().copied().collect();
+        self.dice.client.pick(&known).copied()
+    }
+
+    fn some_task(&mut self) -> Option<TaskId> {
+        let known: Vec<TaskId> = self.control.committed.tasks.keys().copied().collect();
+        self.dice.client.pick(&known).copied()
+    }
+
+    fn some_constraints(&mut self) -> Vec<PlacementConstraint> {
+        let dice = &mut self.dice.client;
+        let zone =
+            dice.pick(&ZONE_EXPRESSIONS).map(|(expression, _)| PlacementConstraint::MemberOf((*expression).into()));
+        match dice.below(10) {
+            0 | 1 => vec![PlacementConstraint::DistinctInstance],
+            2 => zone.into_iter().collect(),
+            3 => zone.into_iter().chain([PlacementConstraint::DistinctInstance]).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn some_strategy(&mut self) -> Vec<PlacementStrategy> {
+        match self.dice.client.below(6) {
+            0 => vec![PlacementStrategy::Random],
+            1 => vec![PlacementStrategy::BinpackCpu],
+            2 => vec![PlacementStrategy::BinpackMemory],
+            3 => vec![PlacementStrategy::Spread(SpreadField::Instance)],
+            4 => vec![
+                PlacementStrategy::Spread(SpreadField::Attribute(ZONE.into())),
+                PlacementStrategy::Spread(SpreadField::Instance),
+            ],
+            _ => Vec::new(),
+        }
+    }
+}
+
+pub(super) fn unchanged(service: ServiceName) -> UpdateService {
+    UpdateService {
+        service,
+        definition: None,
+        desired_count: None,
+        maximum_percent: None,
+        minimum_healthy_percent: None,
+        circuit_breaker: None,
+        placement_constraints: None,
+        placement_strategy: None,
+        health_check_grace_period_seconds: None,
+        propagate_tags: None,
+        enable_ecs_managed_tags: None,
+        enable_execute_command: None,
+        force_new_deployment: false,
+        echo: Map::new(),
+    }
+}
+
+fn launch() -> TaskLaunch {
+    TaskLaunch {
+        launch_type: LaunchType::Ec2,
+        group: None,
+        started_by: None,
+        overrides: None,
+        enable_execute_command: false,
+        tags: BTreeMap::new(),
+    }
+}
+
+fn name_of(command: &Command) -> &'static str {
+    match command {
+        Command::CreateCluster(_) => "CreateCluster",
+        Command::DeleteCluster => "DeleteCluster",
+        Command::RegisterContainerInstance(_) => "RegisterContainerInstance",
+        Command::DeregisterContainerInstance { .. } => "DeregisterContainerInstance",
+        Command::UpdateContainerInstancesState { .. } => "UpdateContainerInstancesState",
+        Command::PutAttributes(_) => "PutAttributes",
+        Command::DeleteAttributes(_) => "DeleteAttributes",
+        Command::CreateService(_) => "CreateService",
+        Command::UpdateService(_) => "UpdateService",
+        Command::DeleteService { .. } => "DeleteService",
+        Command::RunTask(_) => "RunTask",
+        Command::StartTask(_) => "StartTask",
+        Command::StopTask { .. } => "StopTask",
+        Command::SubmitTaskStateChange(_) => "SubmitTaskStateChange",
+        Command::SubmitContainerStateChange(_) => "SubmitContainerStateChange",
+    }
+}

@@ -1,0 +1,84 @@
+//! Connections, and what is asked of the server before the first of them is used.
+
+use crate::error::Error;
+use crate::migrate::migrate;
+use crate::open::Settings;
+use crate::sql_error::while_doing;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::ConnectOptions;
+use std::str::FromStr;
+
+const ROWS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/postgres/0001_rows.sql"));
+
+pub(super) fn parse(url: &str) -> Result<PgConnectOptions, Error> {
+    let options = PgConnectOptions::from_str(url).map_err(|error| Error::Url { problem: error.to_string() })?;
+    Ok(options.application_name("plimsoll").disable_statement_logging())
+}
+
+/// Connections that commit.
+///
+/// Everything they do goes by primary key, so the planner is kept from scanning tables however its statistics may lag
+/// behind a table that grew a thousandfold since: a plan is made once per statement and kept.
+/// A dead connection is found by the transaction's first statement, which is sent again on another one; testing each
+/// connection first would cost every commit a round trip.
+pub(super) fn writers(options: &PgConnectOptions, settings: &Settings) -> PgPool {
+    let timeout_ms = timeout_ms(settings);
+    let options = options.clone().options([
+        ("statement_timeout", timeout_ms.as_str()),
+        ("idle_in_transaction_session_timeout", timeout_ms.as_str()),
+        ("plan_cache_mode", "force_generic_plan"),
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+        ("jit", "off"),
+    ]);
+    PgPoolOptions::new()
+        .max_connections(settings.writer_connections_max)
+        .acquire_timeout(settings.connect_timeout)
+        .test_before_acquire(false)
+        .connect_lazy_with(options)
+}
+
+/// Connections that read. No statement timeout: loading a large cluster takes as long as it takes.
+pub(super) fn readers(options: &PgConnectOptions, settings: &Settings) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(settings.reader_connections_max)
+        .acquire_timeout(settings.connect_timeout)
+        .connect_lazy_with(options.clone().options([("jit", "off")]))
+}
+
+/// The connection that keeps leases. Taking over waits for commits of the holder before, each of which the server
+/// ends after a third of the time to live.
+pub(super) fn session(options: &PgConnectOptions, settings: &Settings) -> PgConnectOptions {
+    let ttl_ms = settings.lease_ttl.as_millis().to_string();
+    options.clone().options([
+        ("statement_timeout", ttl_ms.as_str()),
+        ("idle_in_transaction_session_timeout", timeout_ms(settings).as_str()),
+        ("jit", "off"),
+    ])
+}
+
+/// A third of the lease: a writer that hangs is ended by the server before anybody waits for it in vain.
+fn timeout_ms(settings: &Settings) -> String {
+    (settings.lease_ttl.as_millis() / 3).max(1).to_string()
+}
+
+pub(super) async fn prepare(pool: &PgPool, settings: &Settings) -> Result<(), Error> {
+    if !settings.asynchronous_commit_allowed {
+        check_durability(pool).await?;
+    }
+    let mut connection = pool.acquire().await.map_err(while_doing("connecting"))?;
+    migrate(&mut *connection, ROWS).await
+}
+
+/// D-1. Weaker settings acknowledge a commit before it is on disk.
+async fn check_durability(pool: &PgPool) -> Result<(), Error> {
+    let asked = sqlx::query_scalar::<_, String>("SHOW synchronous_commit").fetch_one(pool).await;
+    let value = asked.map_err(while_doing("connecting"))?;
+    match value.as_str() {
+        "off" | "local" => {
+            Err(Error::NotDurable { setting: "synchronous_commit", value, expected: "on, remote_write or remote_apply" })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,20 @@
+//! Between rows and columns: what both databases share.
+
+mod decode;
+mod encode;
+mod intern;
+mod split;
+
+pub(crate) use decode::{DefinitionRow, EventRow, ImageBuilder, TaskRow, TokenRow, check_usage, corrupt, id, read_definition, read_task};
+pub(crate) use encode::{integer, json, json_if, text};
+pub(crate) use split::{Capacity, PortChanges, UsageChanges, Use, all_found};
+
+/// The order in which [`read_task`] takes a task's columns; `json` ones read as text.
+pub(crate) const TASK_COLUMNS: &str = "id, instance, family, revision, service, deployment, task_group, started_by, \
+     launch_type, cpu_units, memory_mib, ports, gpus, overrides, enable_execute_command, created_at, version, \
+     desired_status, last_status, health, stop_code, stopped_reason, pull_started_at, pull_stopped_at, started_at, \
+     stopping_at, execution_stopped_at, stopped_at, containers, tags";
+
+/// The order in which [`read_definition`] takes a definition's columns.
+pub(crate) const DEFINITION_COLUMNS: &str = "family, revision, status, registered_at, deregistered_at, \
+     registered_by, tags, requires_attributes, compatibilities, document";

@@ -1,0 +1,158 @@
+//! Task definitions: plain transactions, no lease. Written through the writer's connection, read through any.
+
+use super::read::definition;
+use crate::error::Error;
+use crate::rows::{DEFINITION_COLUMNS, corrupt, json, text};
+use crate::sql_error::while_doing;
+use crate::{DefinitionQuery, FamilyQuery};
+use plimsoll_model::{Family, Namespace, TaskDefinition, TaskDefinitionId, TaskDefinitionStatus, Timestamp};
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Connection, Row, Sqlite, query, query_scalar};
+use std::sync::Arc;
+
+const READING: &str = "reading task definitions";
+const REGISTERING: &str = "registering a task definition";
+
+/// One writer at a time: revisions have no gap and no order but that of commits (I-27).
+pub(super) async fn register(
+    connection: &mut SqliteConnection,
+    namespace: &Namespace,
+    mut row: TaskDefinition,
+) -> Result<Arc<TaskDefinition>, Error> {
+    let Namespace { account, region } = namespace;
+    let failed = while_doing(REGISTERING);
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(&failed)?;
+    let next = "INSERT INTO task_definition_families AS families (account, region, family, highest_revision)
+                VALUES (?1, ?2, ?3, 1)
+                ON CONFLICT (account, region, family) DO UPDATE SET highest_revision = families.highest_revision + 1
+                RETURNING highest_revision";
+    let next = query_scalar::<_, i64>(next).bind(&**account).bind(&**region).bind(row.id.family.as_str());
+    let revision = next.fetch_one(&mut *transaction).await.map_err(&failed)?;
+    row.id.revision = revision.try_into().map_err(|error| corrupt("task_definition_families", &row.id.family, Box::new(error)))?;
+    let insert = "INSERT INTO task_definitions (account, region, family, revision, status, registered_at,
+                      deregistered_at, registered_by, tags, requires_attributes, compatibilities, document)
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
+                      ?12)";
+    let insert = query(insert)
+        .bind(&**account)
+        .bind(&**region)
+        .bind(row.id.family.as_str())
+        .bind(revision)
+        .bind(row.status.as_str())
+        .bind(row.registered_at.as_millis())
+        .bind(row.deregistered_at.map(Timestamp::as_millis))
+        .bind(text(&row.registered_by))
+        .bind(json(&row.tags))
+        .bind(json(&row.requires_attributes))
+        .bind(json(&row.compatibilities))
+        .bind(json(&*row.document));
+    insert.execute(&mut *transaction).await.map_err(&failed)?;
+    transaction.commit().await.map_err(&failed)?;
+    Ok(Arc::new(row))
+}
+
+pub(super) async fn get(
+    pool: &SqlitePool,
+    namespace: &Namespace,
+    id: &TaskDefinitionId,
+) -> Result<Option<Arc<TaskDefinition>>, Error> {
+    let sql = format!(
+        "SELECT {DEFINITION_COLUMNS} FROM task_definitions
+         WHERE account = ?1 AND region = ?2 AND family = ?3 AND revision = ?4"
+    );
+    let query = of_family(query(AssertSqlSafe(sql)), namespace, &id.family).bind(i64::from(id.revision));
+    one(query.fetch_optional(pool).await)
+}
+
+pub(super) async fn latest(
+    pool: &SqlitePool,
+    namespace: &Namespace,
+    family: &Family,
+) -> Result<Option<Arc<TaskDefinition>>, Error> {
+    let sql = format!(
+        "SELECT {DEFINITION_COLUMNS} FROM task_definitions
+         WHERE account = ?1 AND region = ?2 AND family = ?3 AND status = 'ACTIVE' ORDER BY revision DESC LIMIT 1"
+    );
+    one(of_family(query(AssertSqlSafe(sql)), namespace, family).fetch_optional(pool).await)
+}
+
+pub(super) async fn set_status(
+    connection: &mut SqliteConnection,
+    namespace: &Namespace,
+    id: &TaskDefinitionId,
+    (status, at): (TaskDefinitionStatus, Timestamp),
+) -> Result<Option<Arc<TaskDefinition>>, Error> {
+    let sql = format!(
+        "UPDATE task_definitions SET status = ?5,
+             deregistered_at = CASE WHEN ?5 = 'ACTIVE' THEN deregistered_at ELSE COALESCE(deregistered_at, ?6) END
+         WHERE account = ?1 AND region = ?2 AND family = ?3 AND revision = ?4 RETURNING {DEFINITION_COLUMNS}"
+    );
+    let query = of_family(query(AssertSqlSafe(sql)), namespace, &id.family)
+        .bind(i64::from(id.revision))
+        .bind(status.as_str())
+        .bind(at.as_millis());
+    one(query.fetch_optional(connection).await)
+}
+
+pub(super) async fn list(
+    pool: &SqlitePool,
+    namespace: &Namespace,
+    wanted: &DefinitionQuery,
+) -> Result<Vec<TaskDefinitionId>, Error> {
+    let sql = "SELECT family, revision FROM task_definitions
+               WHERE account = ?1 AND region = ?2 AND (?3 IS NULL OR family = ?3) AND status = ?4";
+    let query = query(sql)
+        .bind(&*namespace.account)
+        .bind(&*namespace.region)
+        .bind(wanted.family.as_ref().map(Family::as_str))
+        .bind(wanted.status.as_str());
+    let rows = query.fetch_all(pool).await.map_err(while_doing(READING))?;
+    let mut ids = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (name, revision) = two::<i64>(row)?;
+        let revision = revision.try_into().map_err(|error| corrupt("task_definitions", name, Box::new(error)))?;
+        ids.push(TaskDefinitionId { family: family(name)?, revision });
+    }
+    wanted.sort(&mut ids);
+    Ok(ids)
+}
+
+pub(super) async fn families(
+    pool: &SqlitePool,
+    namespace: &Namespace,
+    wanted: &FamilyQuery,
+) -> Result<Vec<Family>, Error> {
+    let sql = "SELECT family, max(status = 'ACTIVE') FROM task_definitions
+               WHERE account = ?1 AND region = ?2 AND substr(family, 1, length(?3)) = ?3 GROUP BY family";
+    let query = query(sql).bind(&*namespace.account).bind(&*namespace.region).bind(text(&wanted.prefix));
+    let rows = query.fetch_all(pool).await.map_err(while_doing(READING))?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (name, active) = two::<bool>(row)?;
+        found.push((family(name)?, active));
+    }
+    Ok(wanted.pick(found))
+}
+
+fn of_family<'q>(
+    query: Query<'q, Sqlite, SqliteArguments>,
+    namespace: &Namespace,
+    family: &Family,
+) -> Query<'q, Sqlite, SqliteArguments> {
+    query.bind(&*namespace.account).bind(&*namespace.region).bind(family.as_str())
+}
+
+fn one(found: Result<Option<SqliteRow>, sqlx::Error>) -> Result<Option<Arc<TaskDefinition>>, Error> {
+    let row = found.map_err(while_doing(READING))?;
+    row.map(|row| definition(&row).map(Arc::new)).transpose()
+}
+
+fn two<'r, T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>>(row: &'r SqliteRow) -> Result<(&'r str, T), Error> {
+    let columns = || Ok((row.try_get(0)?, row.try_get(1)?));
+    columns().map_err(while_doing(READING))
+}
+
+fn family(name: &str) -> Result<Family, Error> {
+    Family::parse(name).map_err(|error| corrupt("task_definitions", name, error.into()))
+}

@@ -1,0 +1,89 @@
+//! `cargo xtask ci`: everything that must hold before a change lands, in the order that finds trouble soonest.
+//!
+//! On a fresh machine it installs what is missing when it may (root and apt-get), and says what to install when it
+//! may not. Nothing is skipped silently: a step either ran or the command fails.
+
+mod deploy;
+mod docker;
+mod layers;
+mod postgres;
+mod process;
+mod summary;
+mod tools;
+
+use anyhow::Result;
+use process::Step;
+use std::path::{Path, PathBuf};
+use summary::Summary;
+
+/// Longer runs than those inside the test suite, on other seeds.
+const SIMULATION_FIRST_SEED: u64 = 100_000;
+const SIMULATION_SEEDS: u64 = 100;
+const SIMULATION_STEPS: u64 = 1_000;
+
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Run only the steps whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+}
+
+pub fn run(options: &Options) -> Result<()> {
+    let root = crate::codegen::project_root();
+    let mut summary = Summary::new(options.only.clone());
+    let cargo = |step: Step| step.dir(&root);
+
+    summary.step("tools", || tools::ensure(&root))?;
+    summary.step("format", || cargo(Step::cargo(["fmt", "--all", "--check"])).run())?;
+    summary.step("layers", || layers::check(&root))?;
+    summary.step("codegen is fresh", || crate::codegen::run(&crate::codegen::Args::check()))?;
+    summary.step("clippy", || {
+        cargo(Step::cargo(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])).run()
+    })?;
+
+    let work = tempfile::Builder::new().prefix("plimsoll-ci-").tempdir()?;
+    let mut postgres = None;
+    let mut docker = None;
+    summary.step("postgres", || {
+        postgres = Some(postgres::Server::answering_or_started(work.path())?);
+        Ok(())
+    })?;
+    summary.step("docker", || {
+        docker = Some(docker::Engine::answering_or_started(work.path())?);
+        Ok(())
+    })?;
+    let services = |mut step: Step| {
+        if let Some(server) = &postgres {
+            step = step.env("PLIMSOLL_TEST_POSTGRES_URL", &server.url);
+        }
+        if let Some(engine) = &docker {
+            step = step.env("PLIMSOLL_TEST_DOCKER", &engine.host).env("PLIMSOLL_TEST_IMAGE", docker::TEST_IMAGE);
+        }
+        step.dir(&root)
+    };
+
+    summary.step("build", || cargo(Step::cargo(["build", "--workspace", "--locked"])).run())?;
+    summary.step("tests", || services(Step::cargo(["test", "--workspace", "--locked"])).run())?;
+    summary.step("simulation", || {
+        crate::simulate::run(&crate::simulate::Options {
+            seeds: SIMULATION_SEEDS,
+            steps: SIMULATION_STEPS,
+            seed: Some(SIMULATION_FIRST_SEED),
+            coverage: false,
+        })
+    })?;
+    summary.step("real clients", || {
+        let binary = target_directory(&root)?.join("debug/plimsoll");
+        services(Step::new(tools::python(&root)).args(["-m", "pytest", "-q", "-x", "--durations=5", "crates/cli/tests/e2e"]))
+            .env("PLIMSOLL_BIN", binary)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .run()
+    })?;
+    summary.step("deploy files", || deploy::check(&root))?;
+    summary.finish()
+}
+
+fn target_directory(root: &Path) -> Result<PathBuf> {
+    let metadata = cargo_metadata::MetadataCommand::new().current_dir(root).no_deps().exec()?;
+    Ok(metadata.target_directory.into_std_path_buf())
+}

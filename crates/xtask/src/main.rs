@@ -1,0 +1,32 @@
+//! Project tools. This file only names them; each lives in its own module.
+
+mod ci;
+mod codegen;
+mod simulate;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Project tools: code generation, simulation runs and everything CI checks")]
+struct Cli {
+    #[command(subcommand)]
+    tool: Tool,
+}
+
+#[derive(Subcommand)]
+enum Tool {
+    /// Everything that must hold before a change lands; installs what it needs where it may
+    Ci(ci::Options),
+    /// Generate the ECS shape tables and types from the model file of an installed botocore
+    Codegen(codegen::Args),
+    /// Run seeds of the simulator and check its invariants after every step
+    Sim(simulate::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().tool {
+        Tool::Ci(options) => ci::run(&options),
+        Tool::Codegen(args) => codegen::run(&args),
+        Tool::Sim(options) => simulate::run(&options),
+    }
+}

@@ -134,7 +134,8 @@ async fn containers_outlive_the_agent(bench: &dyn Bench) {
     });
     assert_eq!(exit.await, AdoptedState::Exited { exit_code: Some(5), reason: None });
     let mut second = Agent::on(bench).await;
-    assert_eq!(&*second.found.containers[0].name, "c0");
+    let found = second.found.containers.iter().find(|one| one.index == 0);
+    assert_eq!(found.map(|one| &*one.name), Some("c0"));
     second.runtime.start(lives, Arc::clone(&spec));
     second.runtime.stop(lives, Duration::ZERO);
     assert_eq!(second.exited(lives).await.0, Some(137));

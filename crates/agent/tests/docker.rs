@@ -1,5 +1,8 @@
 //! What only an engine can do, on the one that PLIMSOLL_TEST_DOCKER names.
 
+// The helpers are part of the tests.
+#![allow(clippy::unwrap_used)]
+
 mod bench;
 
 use bench::{Agent, Bench, Docker, spec};

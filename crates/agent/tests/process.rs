@@ -52,12 +52,14 @@ async fn what_needs_an_engine_is_refused_by_name() {
     }
 }
 
-/// What a container started in the background ends with it, as it would in a container engine.
+/// What a container started in the background, even in a session of its own, ends with it.
 #[tokio::test]
 async fn nothing_of_a_container_outlives_it() {
     let process = Process::new();
     let mut agent = Agent::on(&process).await;
-    let spec = spec(process.document(&["sleep 600 & echo $! > pid; exit 4"]));
+    let spec = spec(
+        process.document(&["setsid sh -c 'echo $$ > pid; exec sleep 600' & while [ ! -s pid ]; do :; done; exit 4"]),
+    );
     let container = agent.run(&spec, 0).await;
     assert_eq!(agent.exited(container).await.0, Some(4));
     let file = process.root().join(spec.task.to_string()).join("c0/work/pid");

@@ -1,5 +1,8 @@
 //! Agents against a control plane that says what the test tells it to.
 
+// The helpers are part of the tests.
+#![allow(clippy::unwrap_used)]
+
 use plimsoll_agent::{Agent, AgentSettings, RunningAgent, RuntimeChoice, Shutdown, SimulatedSettings};
 use plimsoll_agent_proto::v1::agent_gateway_server::{AgentGateway, AgentGatewayServer};
 use plimsoll_agent_proto::v1::{self, agent_message::Kind, from_node, to_node};

@@ -7,12 +7,15 @@ use crate::stop;
 use anyhow::{Context, Result};
 use clap::Args;
 use plimsoll_agent::{AccessKey, Agent, AgentSettings, Shutdown};
+use plimsoll_control::{Control, ControlSettings};
 use plimsoll_core::Command;
 use plimsoll_core::command::CreateCluster;
 use plimsoll_model::{ClusterKey, ClusterName, Namespace};
 use plimsoll_server::{Auth, Limits, RunningServer, Server, ServerSettings};
+use plimsoll_store::Store;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Run everything in one process: a control plane on an embedded database, one node and a cluster.
@@ -57,10 +60,20 @@ pub async fn run(flags: DevFlags) -> Result<()> {
     let cluster = ClusterName::parse(&flags.cluster)?;
     let namespace = Namespace { account: flags.account_id.as_str().into(), region: region(&flags).into() };
 
-    let server = start_server(&flags, &namespace, keys.as_ref(), &data_dir).await?;
-    let key = ClusterKey { namespace: namespace.clone(), name: cluster };
-    let handle = server.control.cluster_or_start(&key).await;
-    handle.submit(Command::CreateCluster(CreateCluster::default())).await.context("creating the cluster")?;
+    let url = format!("sqlite://{}", data_dir.join("plimsoll.sqlite").display());
+    let store = plimsoll_store::open(&url).await.context("opening the database")?;
+    let control = flags.scheduler.control_settings();
+    make_cluster(&store, &control, ClusterKey { namespace: namespace.clone(), name: cluster }).await?;
+    let server = Server::start(ServerSettings {
+        listen: flags.listen,
+        account_id: namespace.account.clone(),
+        region: Some(namespace.region.clone()),
+        auth: keys.as_ref().map_or(Auth::Open, |pair| Auth::Keys(credentials::credentials(std::slice::from_ref(pair)))),
+        store,
+        control,
+        limits: Limits::default(),
+    })
+    .await?;
 
     let mut settings = AgentSettings::new(format!("http://{}", server.addr), flags.cluster.as_str(), flags.runtime.choice());
     settings.cluster.region = Some(namespace.region.to_string());
@@ -97,25 +110,13 @@ fn region(flags: &DevFlags) -> String {
     flags.region.clone().or_else(from_environment).unwrap_or_else(|| "us-east-1".to_owned())
 }
 
-async fn start_server(
-    flags: &DevFlags,
-    namespace: &Namespace,
-    keys: Option<&KeyPair>,
-    data_dir: &std::path::Path,
-) -> Result<RunningServer> {
-    let url = format!("sqlite://{}", data_dir.join("plimsoll.sqlite").display());
-    let store = plimsoll_store::open(&url).await.context("opening the database")?;
-    let server = Server::start(ServerSettings {
-        listen: flags.listen,
-        account_id: namespace.account.clone(),
-        region: Some(namespace.region.clone()),
-        auth: keys.map_or(Auth::Open, |pair| Auth::Keys(credentials::credentials(std::slice::from_ref(pair)))),
-        store,
-        control: flags.scheduler.control_settings(),
-        limits: Limits::default(),
-    })
-    .await?;
-    Ok(server)
+/// Before anything listens, so that whoever reaches the server finds the cluster.
+async fn make_cluster(store: &Arc<dyn Store>, settings: &ControlSettings, cluster: ClusterKey) -> Result<()> {
+    let control = Control::start(Arc::clone(store), settings.clone()).await?;
+    let handle = control.cluster_or_start(&cluster).await;
+    handle.submit(Command::CreateCluster(CreateCluster::default())).await.context("creating the cluster")?;
+    control.shutdown().await;
+    Ok(())
 }
 
 fn print_welcome(

@@ -26,6 +26,8 @@ pub struct Control {
     around: Surroundings,
     clusters: RwLock<BTreeMap<ClusterKey, Arc<Shared>>>,
     writers: Mutex<Vec<JoinHandle<()>>>,
+    /// Those whose first load is not over; empty but for moments.
+    starting: Mutex<Vec<Arc<Shared>>>,
     /// Outlives the writers: they renew until they have let go.
     keeper_stop: CancellationToken,
 }
@@ -55,6 +57,7 @@ impl Control {
             around: Surroundings { store, keeper, stop: CancellationToken::new() },
             clusters: RwLock::default(),
             writers: Mutex::default(),
+            starting: Mutex::default(),
             keeper_stop,
         });
         let started: Vec<Arc<Shared>> = keys.iter().map(|key| control.started(key)).collect();
@@ -76,6 +79,18 @@ impl Control {
         // A lease held elsewhere is not waited for here; what is asked of the cluster answers unavailable then.
         let _ = tokio::time::timeout(self.settings.reload_wait, shared.settled()).await;
         ClusterHandle { shared }
+    }
+
+    /// Waits out the first load of clusters that have just been started, so that a reader does not come too early.
+    pub async fn settled(&self) {
+        let waiting = {
+            let mut starting = self.starting.lock();
+            starting.retain(|shared| *shared.phase.borrow() == Phase::Starting);
+            starting.clone()
+        };
+        for shared in waiting {
+            let _ = tokio::time::timeout(self.settings.reload_wait, shared.settled()).await;
+        }
     }
 
     /// In order of name.
@@ -144,6 +159,7 @@ impl Control {
         }
         let (shared, inbox) = self.shared(key);
         clusters.insert(key.clone(), Arc::clone(&shared));
+        self.starting.lock().push(Arc::clone(&shared));
         let writer = writer::supervise(Arc::clone(&shared), inbox, self.around.clone());
         self.writers.lock().push(tokio::spawn(writer));
         shared

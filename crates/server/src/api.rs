@@ -83,6 +83,7 @@ async fn answer(
         endpoint: endpoint(&parts, shell),
         now: shell.control.now(),
     };
+    context.control.settled().await;
     ops::dispatch(&context, operation, input).await
 }
 

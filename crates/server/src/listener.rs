@@ -91,13 +91,18 @@ async fn connection(shell: Arc<Shell>, stream: TcpStream, peer: SocketAddr, rout
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut deadline = pin!(tokio::time::sleep(limits.header_timeout));
-    let mut stopping = false;
+    let (mut stopping, mut in_time) = (false, false);
     // How a connection ends is the other end's business: errors here are resets and malformed requests.
     loop {
         tokio::select! {
             _ = connection.as_mut() => break,
-            // Nothing asked since it was accepted, maybe not even a byte sent (F-31).
-            () = deadline.as_mut(), if !asked.load(Ordering::Relaxed) => break,
+            () = deadline.as_mut(), if !in_time => {
+                // Nothing asked since it was accepted, maybe not even a byte sent (F-31).
+                in_time = asked.load(Ordering::Relaxed);
+                if !in_time {
+                    break;
+                }
+            }
             () = shell.stop.cancelled(), if !stopping => {
                 stopping = true;
                 connection.as_mut().graceful_shutdown();

@@ -55,9 +55,9 @@ impl FamilyQuery {
             FamilyStatus::Inactive => !active,
             FamilyStatus::All => true,
         };
-        let picked = active_by_family.into_iter().filter(|(family, active)| {
-            family.as_str().starts_with(&self.prefix) && wanted(*active)
-        });
+        let picked = active_by_family
+            .into_iter()
+            .filter(|(family, active)| family.as_str().starts_with(&self.prefix) && wanted(*active));
         picked.map(|(family, _)| family).collect()
     }
 }

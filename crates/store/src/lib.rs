@@ -5,7 +5,10 @@
 
 mod bench;
 #[cfg(feature = "testing")]
-#[allow(clippy::unwrap_used, reason = "a suite of tests, which is code of this crate so that every back end can run it")]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a suite of tests, which is code of this crate so that every back end can run it"
+)]
 pub mod conformance;
 mod definitions;
 mod error;

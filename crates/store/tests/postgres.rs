@@ -1,5 +1,7 @@
 //! The suite on PostgreSQL, and what is PostgreSQL's alone: the fence, leases that run out, a server that restarts.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use async_trait::async_trait;
 use plimsoll_model::{Batch, Change, TaskDefinition};
 use plimsoll_store::conformance::{BackEnd, rows};
@@ -261,7 +263,9 @@ async fn a_server_that_may_lose_commits_is_refused() {
         let postgres = Postgres::new().await;
         let set = format!("ALTER DATABASE {} SET synchronous_commit = {value}", postgres.0.name());
         postgres.operator().await.execute(AssertSqlSafe(set)).await.unwrap();
-        let Err(error) = open_with(postgres.0.url(), &Settings::standard()).await else { panic!("opened with {value}") };
+        let Err(error) = open_with(postgres.0.url(), &Settings::standard()).await else {
+            panic!("opened with {value}")
+        };
         assert!(matches!(error, Error::NotDurable { setting: "synchronous_commit", .. }), "{error:?}");
         let allowed = Settings { asynchronous_commit_allowed: true, ..Settings::standard() };
         open_with(postgres.0.url(), &allowed).await.unwrap();
@@ -278,7 +282,11 @@ async fn a_read_only_server_is_a_passing_condition() {
     operator.execute(AssertSqlSafe(set)).await.unwrap();
     // It is for sessions that begin later.
     operator.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()").await.unwrap();
-    until(&mut operator, "SELECT (count(*) = 1)::integer::bigint FROM pg_stat_activity WHERE datname = current_database()").await;
+    until(
+        &mut operator,
+        "SELECT (count(*) = 1)::integer::bigint FROM pg_stat_activity WHERE datname = current_database()",
+    )
+    .await;
     let error = store.commit(&lease, &event_batch(1)).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
     store.load(&lease).await.unwrap();
@@ -305,7 +313,8 @@ async fn task_and_usage_updates_touch_no_index() {
     let mut operator = postgres.operator().await;
     // Sessions hand in their statistics when they have been idle for a while, or end.
     drop(store);
-    until(&mut operator, "SELECT (n_tup_upd >= 40)::integer::bigint FROM pg_stat_user_tables WHERE relname = 'tasks'").await;
+    until(&mut operator, "SELECT (n_tup_upd >= 40)::integer::bigint FROM pg_stat_user_tables WHERE relname = 'tasks'")
+        .await;
     let cold = "SELECT (n_tup_upd - n_tup_hot_upd)::bigint FROM pg_stat_user_tables WHERE relname = ";
     assert_eq!(scalar(&mut operator, &format!("{cold}'tasks'")).await, 0);
     assert_eq!(scalar(&mut operator, &format!("{cold}'instance_usage'")).await, 0);

@@ -1,5 +1,7 @@
 //! The suite on SQLite, and what is SQLite's alone.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use async_trait::async_trait;
 use plimsoll_store::conformance::BackEnd;
 use plimsoll_store::{Error, Store, open};

@@ -1,7 +1,7 @@
 //! A place to try a runtime: it can be left by one agent and entered by the next.
 
-// Each test file uses a part of this.
-#![allow(dead_code)]
+// Each test file uses a part of this, and a bench that cannot be set up is a failed test.
+#![allow(dead_code, clippy::unwrap_used)]
 
 use async_trait::async_trait;
 use plimsoll_agent::runtime::docker::DockerRuntime;

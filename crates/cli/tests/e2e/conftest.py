@@ -138,6 +138,10 @@ def programs(tmp_path):
         for program in reversed(running):
             program.interrupt()
     finally:
+        # Agents leave their containers running: that is their job, and ours to clean up.
+        subprocess.run(["pkill", "-KILL", "-f", str(tmp_path)])
+        if DOCKER_HOST and (left := docker("ps", "-aq", "--filter", "label=plimsoll.task")):
+            docker("rm", "-f", *left)
         for program in running:
             if program.process.poll() is None:
                 program.kill()

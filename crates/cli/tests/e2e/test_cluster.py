@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -134,7 +135,11 @@ def test_killing_the_server_in_mid_rollout_loses_nothing(cluster, runtime):
     ecs.update_service(cluster="prod", service="web", taskDefinition=second)
     wait_for("the rollout has begun", lambda: any(t["taskDefinitionArn"] == second for t in tasks_of(ecs, cluster="prod")))
     cluster.kill()
-    running = set(docker("ps", "-q", "--no-trunc", "--filter", "label=plimsoll.task")) if runtime == "docker" else None
+    if runtime == "docker":
+        # Nothing stops while nobody is in charge (I-33); what was being started may still come.
+        running = set(docker("ps", "-q", "--no-trunc", "--filter", "label=plimsoll.task"))
+        time.sleep(2)
+        assert running <= set(docker("ps", "-q", "--no-trunc", "--filter", "label=plimsoll.task"))
     cluster.restart()
     wait_stable(cluster.ecs, "web", cluster="prod")
     tasks = [one for one in tasks_of(cluster.ecs, cluster="prod", serviceName="web") if one["lastStatus"] != "STOPPED"]
@@ -142,7 +147,6 @@ def test_killing_the_server_in_mid_rollout_loses_nothing(cluster, runtime):
     if runtime == "docker":
         ids = {one["containers"][0]["runtimeId"] for one in tasks}
         wait_for("only those containers run", lambda: set(docker("ps", "-q", "--no-trunc", "--filter", "label=plimsoll.task")) == ids)
-        assert running & ids, "containers were not touched by the server's death"
 
 
 def test_killing_an_agent_leaves_its_containers_alone(cluster):

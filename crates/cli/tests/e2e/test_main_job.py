@@ -1,5 +1,6 @@
 """A service of real containers, kept running: the first thing a person does, on every runtime."""
 
+import json
 import os
 import signal
 import subprocess
@@ -24,14 +25,16 @@ def alive(runtime):
     return None
 
 
-def kill_one(runtime, runtime_id):
+def kill_one(runtime, runtime_id, data_dir):
     if runtime == "docker":
         docker("kill", runtime_id)
     else:
-        os.kill(int(runtime_id.split(":")[-1].split("-")[-1]), signal.SIGKILL)
+        task = runtime_id.split("-")[1]
+        (state,) = data_dir.glob(f"agent/tasks/{task}/*/running.json")
+        os.kill(json.loads(state.read_text())["pid"], signal.SIGKILL)
 
 
-def test_a_service_is_kept_running_rolled_and_removed(dev, runtime):
+def test_a_service_is_kept_running_rolled_and_removed(dev, runtime, tmp_path):
     ecs = dev.ecs
     first = register(ecs, "web")
     ecs.create_service(serviceName="web", taskDefinition="web", desiredCount=3)
@@ -44,7 +47,7 @@ def test_a_service_is_kept_running_rolled_and_removed(dev, runtime):
 
     # SVC-21: a container that dies is replaced, and the events say so.
     victim = sorted(before)[0]
-    kill_one(runtime, victim)
+    kill_one(runtime, victim, tmp_path / "data")
     wait_for("the dead task is replaced", lambda: len(runtime_ids(ecs, serviceName="web").keys() - {victim}) == 3)
     wait_stable(ecs, "web")
     stopped = [one for one in tasks_of(ecs, serviceName="web") if one["lastStatus"] == "STOPPED"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import container, register, service_of, tasks_of, wait_for, wait_stable
+from conftest import REGION, container, register, service_of, tasks_of, wait_for, wait_stable
 
 INSTANCES, TASKS = 100, 1000
 
@@ -10,7 +10,7 @@ INSTANCES, TASKS = 100, 1000
 @pytest.mark.parametrize("backend", ["postgres", "sqlite"])
 def test_a_thousand_tasks_on_a_hundred_simulated_instances(programs, tmp_path, database, backend):
     url = database if backend == "postgres" else f"sqlite://{tmp_path}/plimsoll.sqlite"
-    server = programs("server", "--database-url", url, "--no-auth", "--disconnect-grace", "1")
+    server = programs("server", "--database-url", url, "--region", REGION, "--no-auth", "--disconnect-grace", "1")
     ecs = server.ecs
     ecs.create_cluster(clusterName="big")
     agents = [

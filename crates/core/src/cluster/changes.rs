@@ -28,7 +28,7 @@ impl ClusterCore {
 
     // --- instances ---
 
-    pub(super) fn create_instance(&mut self, row: Instance, out: &mut Outbox) -> Arc<Instance> {
+    pub(super) fn put_instance(&mut self, row: Instance, out: &mut Outbox) -> Arc<Instance> {
         let row = Arc::new(row);
         self.emit(Change::Instance(Arc::clone(&row)), out);
         self.derive_instance(&row);
@@ -45,7 +45,7 @@ impl ClusterCore {
         let mut row = Instance::clone(&self.image.instances[&id]);
         edit(&mut row);
         row.base_version += 1;
-        self.create_instance(row, out)
+        self.put_instance(row, out)
     }
 
     /// Brings the fleet up to date with an instance; capacity may have appeared.
@@ -64,12 +64,13 @@ impl ClusterCore {
     }
 
     pub(super) fn remove_instance(&mut self, id: InstanceId, out: &mut Outbox) {
+        self.timers.cancel(&Timer::ForgetInstance(id));
         self.emit(Change::InstanceRemoved(id), out);
     }
 
     // --- services and deployments ---
 
-    pub(super) fn create_service_row(&mut self, row: Service, definition: &Arc<TaskDefinition>, out: &mut Outbox) {
+    pub(super) fn put_service(&mut self, row: Service, definition: &Arc<TaskDefinition>, out: &mut Outbox) {
         let before = self.image.services.get(&row.name).map(|old| old.definition.clone());
         self.reference(definition, out);
         self.write_service(row, out);
@@ -111,6 +112,7 @@ impl ClusterCore {
 
     pub(super) fn remove_service(&mut self, name: &ServiceName, out: &mut Outbox) {
         let Some(row) = self.image.services.get(name).cloned() else { return };
+        self.timers.cancel(&Timer::ForgetService(name.clone()));
         self.emit(Change::ServiceRemoved(name.clone()), out);
         self.release(&row.definition, out);
     }
@@ -240,6 +242,7 @@ impl ClusterCore {
     pub(super) fn remove_task(&mut self, id: TaskId, out: &mut Outbox) {
         let Some(row) = self.image.tasks.get(&id).cloned() else { return };
         assert!(row.is_stopped(), "task {id} is forgotten before it is STOPPED");
+        self.timers.cancel(&Timer::ForgetTask(id));
         self.emit(Change::TaskRemoved(id), out);
         if let Some(instance) = self.image.instances.get(&row.instance) {
             let mut instance = Instance::clone(instance);
@@ -319,6 +322,7 @@ impl ClusterCore {
     }
 
     pub(super) fn remove_token(&mut self, operation: Arc<str>, token: Arc<str>, out: &mut Outbox) {
+        self.timers.cancel(&Timer::ForgetToken(Arc::clone(&operation), Arc::clone(&token)));
         self.emit(Change::TokenRemoved(operation, token), out);
     }
 

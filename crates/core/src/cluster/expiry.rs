@@ -50,6 +50,18 @@ impl ClusterCore {
         self.remove_service(name, out);
     }
 
+    /// What a cluster that was deleted still shows of its past (CL-2).
+    pub(super) fn forget_everything(&mut self, out: &mut Outbox) {
+        let tasks: Vec<_> = self.image.tasks.keys().copied().collect();
+        let services: Vec<_> = self.image.services.keys().cloned().collect();
+        let instances: Vec<_> = self.image.instances.keys().copied().collect();
+        let tokens: Vec<_> = self.image.tokens.keys().cloned().collect();
+        tasks.into_iter().for_each(|task| self.remove_task(task, out));
+        services.iter().for_each(|service| self.forget_service(service, out));
+        instances.into_iter().for_each(|instance| self.remove_instance(instance, out));
+        tokens.into_iter().for_each(|(operation, token)| self.remove_token(operation, token, out));
+    }
+
     pub(super) fn forget_events(&mut self, name: &ServiceName, out: &mut Outbox) {
         let sequences: Vec<u64> = self.image.events_of_service(name).map(|event| event.sequence).collect();
         for sequence in sequences {

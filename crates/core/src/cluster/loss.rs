@@ -101,6 +101,9 @@ impl ClusterCore {
             row.stopping_at = row.stopping_at.or(Some(self.now));
             row.last_status = TaskStatus::Stopped;
             row.stopped_at = Some(self.now);
+            for container in &mut row.containers {
+                container.last_status = TaskStatus::Stopped;
+            }
             self.update_task(&task, row, out);
         }
     }

@@ -8,7 +8,7 @@ use plimsoll_agent_proto::v1::{
 use plimsoll_control::Control;
 use plimsoll_model::{ClusterKey, ClusterName, Image, Namespace};
 use plimsoll_server::{Limits, RunningServer, ServerSettings};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Endpoint;
@@ -132,6 +132,22 @@ async fn a_stream_carries_a_bounded_number_of_nodes() {
     agent.hear().await.unwrap();
     agent.hello(1, "").await;
     assert_eq!(agent.hear().await.unwrap_err().code(), Code::ResourceExhausted);
+    server.shutdown().await;
+}
+
+/// What bounds the time to a connection's first request does not bound what it carries afterwards.
+#[tokio::test]
+async fn a_stream_outlives_the_deadline_of_its_connections_first_request() {
+    let header_timeout = Duration::from_millis(100);
+    let limits = Limits { header_timeout, ..settings().limits };
+    let server = start(ServerSettings { limits, ..settings() }).await;
+    let mut agent = connect(&server, None).await.unwrap();
+    agent.open(PROTOCOL_VERSION).await;
+    let started = Instant::now();
+    while started.elapsed() < header_timeout * 3 {
+        agent.hello(0, "").await;
+        agent.hear().await.unwrap();
+    }
     server.shutdown().await;
 }
 

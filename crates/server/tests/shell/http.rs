@@ -169,7 +169,8 @@ fn sign(target: &str, body: &str) -> Vec<String> {
     let scope = format!("{date}/eu-west-1/ecs/aws4_request");
     let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", hex::encode(Sha256::digest(request)));
     let parts = [date, "eu-west-1", "ecs", "aws4_request"];
-    let key = parts.iter().fold(format!("AWS4{SECRET}").into_bytes(), |key, part| mac(&key, part));
+    let secret = format!("AWS4{SECRET}").into_bytes();
+    let key = parts.iter().fold(secret, |key: Vec<u8>, part| mac(&key, part));
     let signature = hex::encode(mac(&key, &to_sign));
     let credential = format!("Credential={ACCESS_KEY}/{scope}");
     let authorization = format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders={names}, Signature={signature}");

@@ -104,7 +104,8 @@ pub async fn definitions_are_listed_in_order(back_end: &dyn BackEnd) {
         ids.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     use TaskDefinitionStatus::{Active, Inactive};
-    let of_web: Vec<String> = [1, 3, 4, 5, 6, 7, 8, 9, 10, 11].iter().map(|revision| format!("web:{revision}")).collect();
+    let of_web: Vec<String> =
+        [1, 3, 4, 5, 6, 7, 8, 9, 10, 11].iter().map(|revision| format!("web:{revision}")).collect();
     assert_eq!(list(Some("web"), Active, false).await, of_web);
     assert_eq!(list(Some("web"), Inactive, false).await, ["web:2"]);
     let mut all: Vec<String> = ["Web:1", "a:1"].map(String::from).into();

@@ -36,7 +36,7 @@ pub async fn rows_come_back_as_they_were_written(back_end: &dyn BackEnd) {
     // And so does a process that comes later.
     drop(store);
     let store = back_end.open().await;
-    assert_eq!(store.clusters().await.unwrap(), [lease.cluster.clone()]);
+    assert_eq!(store.clusters().await.unwrap(), std::slice::from_ref(&lease.cluster));
     let lease = store.acquire(&lease.cluster).await.unwrap();
     assert_stored(&*store, &lease, &image).await;
 }

@@ -4,8 +4,8 @@ use crate::error::Error;
 use crate::migrate::migrate;
 use crate::open::Settings;
 use crate::sql_error::while_doing;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use std::str::FromStr;
 
 const ROWS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/postgres/0001_rows.sql"));
@@ -47,15 +47,9 @@ pub(super) fn readers(options: &PgConnectOptions, settings: &Settings) -> PgPool
         .connect_lazy_with(options.clone().options([("jit", "off")]))
 }
 
-/// The connection that keeps leases. Taking over waits for commits of the holder before, each of which the server
-/// ends after a third of the time to live.
+/// The connection that keeps leases.
 pub(super) fn session(options: &PgConnectOptions, settings: &Settings) -> PgConnectOptions {
-    let ttl_ms = settings.lease_ttl.as_millis().to_string();
-    options.clone().options([
-        ("statement_timeout", ttl_ms.as_str()),
-        ("idle_in_transaction_session_timeout", timeout_ms(settings).as_str()),
-        ("jit", "off"),
-    ])
+    options.clone().options([("statement_timeout", timeout_ms(settings).as_str()), ("jit", "off")])
 }
 
 /// A third of the lease: a writer that hangs is ended by the server before anybody waits for it in vain.
@@ -76,9 +70,11 @@ async fn check_durability(pool: &PgPool) -> Result<(), Error> {
     let asked = sqlx::query_scalar::<_, String>("SHOW synchronous_commit").fetch_one(pool).await;
     let value = asked.map_err(while_doing("connecting"))?;
     match value.as_str() {
-        "off" | "local" => {
-            Err(Error::NotDurable { setting: "synchronous_commit", value, expected: "on, remote_write or remote_apply" })
-        }
+        "off" | "local" => Err(Error::NotDurable {
+            setting: "synchronous_commit",
+            value,
+            expected: "on, remote_write or remote_apply",
+        }),
         _ => Ok(()),
     }
 }

@@ -30,7 +30,8 @@ pub(super) async fn register(
                 RETURNING highest_revision";
     let next = query_scalar::<_, i64>(next).bind(&**account).bind(&**region).bind(row.id.family.as_str());
     let revision = next.fetch_one(&mut *transaction).await.map_err(&failed)?;
-    row.id.revision = revision.try_into().map_err(|error| corrupt("task_definition_families", &row.id.family, Box::new(error)))?;
+    row.id.revision =
+        revision.try_into().map_err(|error| corrupt("task_definition_families", &row.id.family, Box::new(error)))?;
     let insert = "INSERT INTO task_definitions (account, region, family, revision, status, registered_at,
                       deregistered_at, registered_by, tags, requires_attributes, compatibilities, document)
                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::json, $10::text::json, $11::text::json,
@@ -119,11 +120,7 @@ pub(super) async fn list(
     Ok(ids)
 }
 
-pub(super) async fn families(
-    pool: &PgPool,
-    namespace: &Namespace,
-    wanted: &FamilyQuery,
-) -> Result<Vec<Family>, Error> {
+pub(super) async fn families(pool: &PgPool, namespace: &Namespace, wanted: &FamilyQuery) -> Result<Vec<Family>, Error> {
     let sql = "SELECT family, bool_or(status = 'ACTIVE') FROM task_definitions
                WHERE account = $1 AND region = $2 AND starts_with(family, $3) GROUP BY family";
     let query = query(sql).bind(&*namespace.account).bind(&*namespace.region).bind(text(&wanted.prefix));

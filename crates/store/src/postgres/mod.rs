@@ -22,8 +22,8 @@ use plimsoll_model::{
     Timestamp,
 };
 use session::LeaseSession;
-use sqlx::postgres::PgPool;
 use sqlx::Row;
+use sqlx::postgres::PgPool;
 use std::sync::Arc;
 use transaction::WriteTransaction;
 
@@ -75,7 +75,8 @@ impl Store for PostgresStore {
         for row in rows {
             let texts = || Ok::<[String; 3], _>([row.try_get(0)?, row.try_get(1)?, row.try_get(2)?]);
             let [account, region, name] = texts().map_err(while_doing("listing clusters"))?;
-            let name = ClusterName::parse(&name).map_err(|error| crate::rows::corrupt("clusters", name, error.into()))?;
+            let name =
+                ClusterName::parse(&name).map_err(|error| crate::rows::corrupt("clusters", name, error.into()))?;
             keys.push(ClusterKey { namespace: Namespace { account: account.into(), region: region.into() }, name });
         }
         keys.sort_unstable();
@@ -84,7 +85,7 @@ impl Store for PostgresStore {
 
     async fn acquire(&self, cluster: &ClusterKey) -> Result<Lease, Error> {
         let cluster_id = self.cluster_id(cluster).await?;
-        self.leases.acquire(cluster, cluster_id).await
+        self.leases.acquire(&self.readers, cluster, cluster_id).await
     }
 
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<ClusterKey>, Error> {
@@ -92,7 +93,7 @@ impl Store for PostgresStore {
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), Error> {
-        self.leases.release(lease).await
+        self.leases.release(&self.readers, lease).await
     }
 
     async fn load(&self, lease: &Lease) -> Result<Image, Error> {

@@ -42,10 +42,7 @@ impl WriteTransaction {
 
     /// Connections that died in the pool are thrown away until one answers: nothing has been written yet, so trying
     /// again is safe. Every connection of the pool may be dead, but no more than that.
-    async fn begin_on_live_connection(
-        pool: &PgPool,
-        sql: String,
-    ) -> Result<(Self, Vec<sqlx::postgres::PgRow>), Error> {
+    async fn begin_on_live_connection(pool: &PgPool, sql: String) -> Result<(Self, Vec<sqlx::postgres::PgRow>), Error> {
         let mut attempts_left = pool.options().get_max_connections();
         loop {
             let connection = pool.acquire().await.map_err(while_doing("connecting"))?;

@@ -200,9 +200,9 @@ impl ImageBuilder {
     }
 
     pub fn event(&mut self, row: &EventRow<'_>) -> Result<(), Error> {
-        let event = self.read_event(row).map_err(|source| {
-            corrupt("service_events", format!("{}, {}", row.service, row.sequence), source)
-        })?;
+        let event = self
+            .read_event(row)
+            .map_err(|source| corrupt("service_events", format!("{}, {}", row.service, row.sequence), source))?;
         self.image.apply(&Change::Event(Arc::new(event)));
         Ok(())
     }
@@ -259,10 +259,7 @@ impl ImageBuilder {
         Ok(Task {
             id: row.id,
             instance: row.instance,
-            definition: TaskDefinitionId {
-                family: interner.family(row.family)?,
-                revision: row.revision.try_into()?,
-            },
+            definition: TaskDefinitionId { family: interner.family(row.family)?, revision: row.revision.try_into()? },
             service: row.service.map(|name| interner.service(name)).transpose()?,
             deployment: row.deployment.map(u64::try_from).transpose()?.map(DeploymentId::from_u64),
             group: interner.text(row.task_group),

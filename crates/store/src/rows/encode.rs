@@ -30,8 +30,7 @@ fn without_nul(json: &str) -> String {
     while let Some(at) = rest.find('\\') {
         let (before, escape) = rest.split_at(at);
         cleaned.push_str(before);
-        let (replacement, length) =
-            if escape.starts_with("\\u0000") { ("\\ufffd", 6) } else { (&escape[..2], 2) };
+        let (replacement, length) = if escape.starts_with("\\u0000") { ("\\ufffd", 6) } else { (&escape[..2], 2) };
         cleaned.push_str(replacement);
         rest = &escape[length..];
     }

@@ -5,7 +5,9 @@ mod encode;
 mod intern;
 mod split;
 
-pub(crate) use decode::{DefinitionRow, EventRow, ImageBuilder, TaskRow, TokenRow, check_usage, corrupt, id, read_definition, read_task};
+pub(crate) use decode::{
+    DefinitionRow, EventRow, ImageBuilder, TaskRow, TokenRow, check_usage, corrupt, id, read_definition, read_task,
+};
 pub(crate) use encode::{integer, json, json_if, text};
 pub(crate) use split::{Capacity, PortChanges, UsageChanges, Use, all_found};
 

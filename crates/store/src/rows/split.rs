@@ -67,11 +67,7 @@ impl UsageChanges {
 impl Capacity {
     fn of(row: &Instance) -> Self {
         let registered = &row.registered;
-        Capacity {
-            instance: row.id,
-            cpu_units: registered.cpu_units.into(),
-            memory_mib: registered.memory_mib.into(),
-        }
+        Capacity { instance: row.id, cpu_units: registered.cpu_units.into(), memory_mib: registered.memory_mib.into() }
     }
 }
 

@@ -6,8 +6,8 @@ use crate::rows::{DEFINITION_COLUMNS, corrupt, json, text};
 use crate::sql_error::while_doing;
 use crate::{DefinitionQuery, FamilyQuery};
 use plimsoll_model::{Family, Namespace, TaskDefinition, TaskDefinitionId, TaskDefinitionStatus, Timestamp};
-use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, Row, Sqlite, query, query_scalar};
 use std::sync::Arc;
 
@@ -29,7 +29,8 @@ pub(super) async fn register(
                 RETURNING highest_revision";
     let next = query_scalar::<_, i64>(next).bind(&**account).bind(&**region).bind(row.id.family.as_str());
     let revision = next.fetch_one(&mut *transaction).await.map_err(&failed)?;
-    row.id.revision = revision.try_into().map_err(|error| corrupt("task_definition_families", &row.id.family, Box::new(error)))?;
+    row.id.revision =
+        revision.try_into().map_err(|error| corrupt("task_definition_families", &row.id.family, Box::new(error)))?;
     let insert = "INSERT INTO task_definitions (account, region, family, revision, status, registered_at,
                       deregistered_at, registered_by, tags, requires_attributes, compatibilities, document)
                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,

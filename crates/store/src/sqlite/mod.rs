@@ -42,8 +42,7 @@ pub struct SqliteStore {
 impl SqliteStore {
     pub async fn open(file: &Path, settings: &Settings) -> Result<Self, Error> {
         if let Some(directory) = file.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-            std::fs::create_dir_all(directory)
-                .map_err(|source| Error::File { file: directory.to_owned(), source })?;
+            std::fs::create_dir_all(directory).map_err(|source| Error::File { file: directory.to_owned(), source })?;
         }
         let lock = lock::lock(file)?;
         let options = SqliteConnectOptions::new()

@@ -35,7 +35,11 @@ pub(super) async fn load(connection: &mut SqliteConnection, lease: &Lease) -> Re
     image.finish()
 }
 
-async fn read_documents(connection: &mut SqliteConnection, cluster: i32, image: &mut ImageBuilder) -> Result<(), Error> {
+async fn read_documents(
+    connection: &mut SqliteConnection,
+    cluster: i32,
+    image: &mut ImageBuilder,
+) -> Result<(), Error> {
     let clusters = "SELECT document FROM clusters WHERE cluster_id = ?1 AND document IS NOT NULL";
     each_row!(connection, query(clusters).bind(cluster), |row| image.cluster(get(&row, 0)?)?);
 

@@ -29,8 +29,7 @@ const FREE_PORTS: &str = "DELETE FROM host_ports WHERE cluster_id = ?1 AND (inst
 const FREE_PORTS_OF_TASKS: &str = "DELETE FROM host_ports WHERE cluster_id = ?1 AND (instance, task) IN
     (SELECT instance, id FROM tasks
      WHERE cluster_id = ?1 AND id IN (SELECT value FROM json_each(?2)) AND last_status <> 'STOPPED')";
-const REMOVE_TASKS: &str =
-    "DELETE FROM tasks WHERE cluster_id = ?1 AND id IN (SELECT value FROM json_each(?2))";
+const REMOVE_TASKS: &str = "DELETE FROM tasks WHERE cluster_id = ?1 AND id IN (SELECT value FROM json_each(?2))";
 const REMOVE_INSTANCES: &str =
     "DELETE FROM container_instances WHERE cluster_id = ?1 AND id IN (SELECT value FROM json_each(?2))";
 const REMOVE_USAGE: &str =
@@ -170,9 +169,10 @@ impl Writer<'_> {
         let events =
             events.map(|row| (&row.service, row.sequence, format!("{:032x}", row.id), row.created_at, &row.message));
         self.run(PUT_EVENTS, &list(events)).await?;
-        let tokens = batch.tokens.values().map(|row| {
-            (&row.token.operation, &row.token.token, &row.token.fingerprint, row.created_at, &row.result)
-        });
+        let tokens = batch
+            .tokens
+            .values()
+            .map(|row| (&row.token.operation, &row.token.token, &row.token.fingerprint, row.created_at, &row.result));
         self.run(PUT_TOKENS, &list(tokens)).await?;
         Ok(())
     }

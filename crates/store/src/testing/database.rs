@@ -47,9 +47,8 @@ impl Drop for TestDatabase {
         let (server, name) = (self.server.clone(), self.name.clone());
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let dropped = runtime.map(|runtime| {
-                runtime.block_on(run(&server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")))
-            });
+            let dropped = runtime
+                .map(|runtime| runtime.block_on(run(&server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))));
             if let Ok(Err(error)) = dropped {
                 eprintln!("database {name} not dropped: {error}");
             }

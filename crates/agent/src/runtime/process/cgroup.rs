@@ -102,15 +102,18 @@ impl Cgroups {
         Ok(Group { oom_counter: directories[0].join(oom_counter), outside: self.hierarchies(), directories })
     }
 
-    /// Groups whose processes are gone; what is not gone stays and is removed with the next task's remains.
-    pub(super) fn remove(&self, task: TaskId) {
+    /// Whether nothing is left. A group can be removed once the last of its processes has been collected.
+    pub(super) fn remove(&self, task: TaskId) -> bool {
+        let mut gone = true;
         for directory in self.directories(&task.to_string()) {
             let children = fs::read_dir(&directory).into_iter().flatten().flatten();
             for child in children.filter(|child| child.path().is_dir()) {
                 fs::remove_dir(child.path()).ok();
             }
             fs::remove_dir(&directory).ok();
+            gone &= !directory.exists();
         }
+        gone
     }
 
     /// Memory first.

@@ -50,6 +50,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// While somebody waits for an exit.
 const LOOK_CLOSELY_EVERY: Duration = Duration::from_millis(20);
 
+/// Processes that were killed need a moment to be collected. An empty group left behind does no harm.
+const CGROUP_REMOVAL_MAX: Duration = Duration::from_secs(2);
+
 pub struct ProcessRuntime {
     jobs: Arc<Jobs>,
 }
@@ -357,7 +360,14 @@ impl Jobs {
             self.picked_ports.lock().release(&order.bindings);
         }
         if let Some(cgroups) = &self.cgroups {
-            cgroups.remove(task);
+            let deadline = Instant::now() + CGROUP_REMOVAL_MAX;
+            while !cgroups.remove(task) {
+                if Instant::now() >= deadline {
+                    tracing::warn!(%task, "the task's cgroup could not be removed");
+                    break;
+                }
+                tokio::time::sleep(LOOK_CLOSELY_EVERY).await;
+            }
         }
         let path = directory::task_path(&self.root, task);
         if let Err(error) = tokio::fs::remove_dir_all(&path).await

@@ -40,6 +40,13 @@ impl Process {
     }
 }
 
+/// Of the calling process, which has one thread.
+pub(super) fn children() -> Vec<i32> {
+    let own = std::process::id();
+    let text = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
+    text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
 /// The command name may hold spaces and parentheses: fields are counted from its end. The third is the state, the
 /// 22nd the start time.
 fn start_of(stat: &str) -> Option<u64> {

@@ -2,17 +2,21 @@
 //!
 //! Plain system calls, no async runtime: one of these exists per container.
 
+use super::cgroup::Group;
 use super::directory::{Directory, Exit};
 use super::order::Order;
-use super::procfs::Process;
+use super::procfs::{self, Process};
 use crate::runtime::OUT_OF_MEMORY;
-use nix::sys::signal::{SigSet, Signal};
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, Signal, kill, killpg};
+use nix::sys::wait::{WaitStatus, wait};
+use nix::unistd::Pid;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 /// What the shim says on its standard output when the container runs. Anything else is why it does not.
 pub(super) const STARTED: &str = "started";
@@ -22,6 +26,10 @@ pub fn shim_main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     // A session of its own: no terminal's Ctrl-C and no hang-up reaches the container.
     if let Err(error) = nix::unistd::setsid() {
         eprintln!("no session of its own: {error}");
+    }
+    // What the container leaves behind comes to this process instead of init.
+    if let Err(error) = nix::sys::prctl::set_child_subreaper(true) {
+        eprintln!("orphans of the container will not be found: {error}");
     }
     let Some(directory) = args.into_iter().next().map(PathBuf::from).and_then(Directory::at) else {
         say("the shim was not given a container's directory");
@@ -39,18 +47,15 @@ pub fn shim_main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run(directory: &Directory) -> io::Result<()> {
     let _alive = directory.lock()?;
     let order = directory.order().inspect_err(|error| say(&format!("no order: {error}")))?;
-    let started = start(directory, &order).and_then(|mut child| {
-        let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
-        let process = Process::of(pid);
-        match process {
-            Some(process) => directory.write_running(&process)?,
-            // It has ended already, and waiting for it below tells how.
-            None => drop(child.try_wait()?),
+    let started = start(directory, &order).and_then(|pid| {
+        // There is no process to write down if it has ended already: how it ended is collected below all the same.
+        if let Some(process) = Process::of(pid.as_raw()) {
+            directory.write_running(&process)?;
         }
-        Ok(child)
+        Ok(pid)
     });
-    let mut child = match started {
-        Ok(child) => child,
+    let main = match started {
+        Ok(pid) => pid,
         Err(error) => {
             let reason = format!("{}: {error}", order.arguments[0]);
             // For an agent that was killed while it waited for the word.
@@ -61,11 +66,14 @@ fn run(directory: &Directory) -> io::Result<()> {
     };
     ignore_polite_signals();
     say(STARTED);
-    let status = child.wait()?;
-    directory.write_exit(&clean_up(&order, &child, status))
+    let exit_code = wait_for(main)?;
+    end_the_rest(&order, main);
+    let out_of_memory = order.cgroup.as_ref().is_some_and(Group::was_out_of_memory);
+    let reason = out_of_memory.then(|| OUT_OF_MEMORY.to_owned());
+    directory.write_exit(&Exit { exit_code: Some(exit_code), reason })
 }
 
-fn start(directory: &Directory, order: &Order) -> io::Result<Child> {
+fn start(directory: &Directory, order: &Order) -> io::Result<Pid> {
     let work = directory.path().join("work");
     fs::create_dir_all(&work)?;
     if let Some((uid, gid)) = order.user {
@@ -87,11 +95,17 @@ fn start(directory: &Directory, order: &Order) -> io::Result<Child> {
     if let Some((uid, gid)) = order.user {
         command.uid(uid).gid(gid);
     }
-    let Some(group) = &order.cgroup else { return command.spawn() };
-    group.enter()?;
-    let child = command.spawn();
-    group.leave()?;
-    child
+    let child = match &order.cgroup {
+        None => command.spawn()?,
+        Some(group) => {
+            group.enter()?;
+            let child = command.spawn();
+            group.leave()?;
+            child?
+        }
+    };
+    // Collected by number, among everything else: see `wait_for`.
+    i32::try_from(child.id()).map(Pid::from_raw).map_err(io::Error::other)
 }
 
 /// Whoever ends agents by name ends shims too, and would lose the exit code. Only after the child is there: it would
@@ -103,19 +117,34 @@ fn ignore_polite_signals() {
     }
 }
 
-/// The end of its first process is the end of a container: what else is in it goes too.
-fn clean_up(order: &Order, child: &Child, status: ExitStatus) -> Exit {
-    if let Ok(pid) = i32::try_from(child.id()) {
-        nix::sys::signal::killpg(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).ok();
+/// The exit code of the container's first process. What else of it ends meanwhile is collected too.
+fn wait_for(main: Pid) -> io::Result<i32> {
+    loop {
+        match wait() {
+            Ok(WaitStatus::Exited(pid, code)) if pid == main => return Ok(code),
+            // As a shell and the container engines count.
+            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == main => return Ok(128 + signal as i32),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
-    let mut out_of_memory = false;
-    if let Some(group) = &order.cgroup {
-        group.kill_all();
-        out_of_memory = group.was_out_of_memory();
+}
+
+/// The end of its first process is the end of a container. Whatever it left has become a child of this process, or
+/// does so as soon as its own parent is gone.
+fn end_the_rest(order: &Order, main: Pid) {
+    loop {
+        killpg(main, Signal::SIGKILL).ok();
+        if let Some(group) = &order.cgroup {
+            group.kill_all();
+        }
+        for child in procfs::children() {
+            kill(Pid::from_raw(child), Signal::SIGKILL).ok();
+        }
+        if wait() == Err(Errno::ECHILD) {
+            return;
+        }
     }
-    // As a shell and the container engines count: 128 and the number of the signal.
-    let exit_code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    Exit { exit_code, reason: out_of_memory.then(|| OUT_OF_MEMORY.to_owned()) }
 }
 
 /// To an agent that may be gone, in which case nobody needs to know.

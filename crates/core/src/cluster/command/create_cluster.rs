@@ -10,6 +10,10 @@ impl ClusterCore {
         if let Some(active) = self.image.cluster.as_ref().filter(|row| row.status == ClusterStatus::Active) {
             return Output::Cluster(active.clone());
         }
+        if self.image.cluster.is_some() {
+            // An INACTIVE cluster is empty but for what is still describable: the revived one starts without it.
+            self.forget_everything(out);
+        }
         let row = Cluster {
             key: self.config.cluster.clone(),
             status: ClusterStatus::Active,

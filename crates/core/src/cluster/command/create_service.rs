@@ -54,7 +54,7 @@ impl ClusterCore {
             tags: request.tags,
             echo: request.echo,
         };
-        self.create_service_row(row, &request.definition, out);
+        self.put_service(row, &request.definition, out);
         self.new_deployment(&service, request.desired_count, &request.definition, out);
         self.work.mark(&service);
         Ok(Output::Service(service))

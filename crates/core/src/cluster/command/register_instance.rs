@@ -61,7 +61,7 @@ impl ClusterCore {
             deregistered_at: None,
             tags: request.tags,
         };
-        self.create_instance(row, out)
+        self.put_instance(row, out)
     }
 
     fn register_again(

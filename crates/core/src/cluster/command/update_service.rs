@@ -40,7 +40,7 @@ impl ClusterCore {
         apply(&mut row, request);
         row.definition = definition.id.clone();
         let (desired_count, grace) = (row.desired_count, row.health_check_grace_period_seconds);
-        self.create_service_row(row, &definition, out);
+        self.put_service(row, &definition, out);
         if deploys {
             self.replace_primary(&service, desired_count, &definition, out);
         } else if desired_count != before.desired_count {

@@ -169,7 +169,7 @@ impl Parts {
         identities: Identities,
         events: &Events,
     ) -> Self {
-        let fleet = SimulatedFleet::start(simulated, events.clone());
+        let fleet = SimulatedFleet::start(simulated, |node| EventSink::new(node, events.clone()));
         let capabilities = registration::everything_local();
         let offer = Offer { kind: RuntimeKind::Simulated, capabilities, engine_version: None };
         let mut nodes = Vec::new();

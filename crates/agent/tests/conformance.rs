@@ -2,7 +2,7 @@
 
 mod bench;
 
-use bench::{Agent, Bench, Docker, Process, eventually_found, spec};
+use bench::{Agent, Bench, Docker, Process, Simulated, appeared, eventually_found, spec};
 use plimsoll_core::node::{AdoptedState, ContainerRef, RuntimeEvent};
 use plimsoll_model::TaskId;
 use std::sync::Arc;
@@ -41,6 +41,45 @@ on_each_runtime!(
     a_stop_overtakes_a_start,
 );
 
+/// Virtual containers run no scripts and end with their agent; the rest holds for them too.
+mod simulated {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stop_needs_nothing_to_stop() {
+        super::a_stop_needs_nothing_to_stop(&Simulated::new()).await;
+    }
+
+    #[tokio::test]
+    async fn starting_twice_is_starting_once() {
+        super::starting_twice_is_starting_once(&Simulated::new()).await;
+    }
+
+    #[tokio::test]
+    async fn a_stop_overtakes_a_start() {
+        super::a_stop_overtakes_a_start(&Simulated::new()).await;
+    }
+
+    #[tokio::test]
+    async fn a_start_that_fails_says_why() {
+        let mut failing = Simulated::new();
+        failing.settings.start_failures_permille = 1000;
+        super::a_start_that_fails_says_why(&failing).await;
+    }
+
+    #[tokio::test]
+    async fn containers_with_a_run_time_exit() {
+        let mut short = Simulated::new();
+        short.settings.run_time = Some(1..=5);
+        let mut agent = Agent::on(&short).await;
+        let spec = spec(short.document(&["", ""]));
+        let container = agent.run(&spec, 0).await;
+        assert_eq!(agent.exited(container).await, (Some(0), None));
+        agent.runtime.remove(spec.task);
+        agent.removed(spec.task).await;
+    }
+}
+
 async fn clean(bench: &dyn Bench) {
     let agent = Agent::on(bench).await;
     agent.runtime.stop_all(Duration::ZERO).await;
@@ -62,8 +101,9 @@ async fn exit_codes_are_reported_once(bench: &dyn Bench) {
 /// TL-6.
 async fn a_stop_is_sigterm_first(bench: &dyn Bench) {
     let mut agent = Agent::on(bench).await;
-    let spec = spec(bench.document(&["trap 'exit 3' TERM; while :; do sleep 0.05; done"]));
+    let spec = spec(bench.document(&["trap 'exit 3' TERM; touch $SHARED/ready; while :; do sleep 0.05; done"]));
     let container = agent.run(&spec, 0).await;
+    appeared(&bench.shared().join("ready")).await;
     agent.runtime.stop(container, LONG_GRACE);
     agent.runtime.stop(container, LONG_GRACE);
     assert_eq!(agent.exited(container).await.0, Some(3));
@@ -73,8 +113,9 @@ async fn a_stop_is_sigterm_first(bench: &dyn Bench) {
 /// F-20.
 async fn what_ignores_sigterm_is_killed(bench: &dyn Bench) {
     let mut agent = Agent::on(bench).await;
-    let spec = spec(bench.document(&["trap '' TERM; while :; do sleep 0.05; done"]));
+    let spec = spec(bench.document(&["trap '' TERM; touch $SHARED/ready; while :; do sleep 0.05; done"]));
     let container = agent.run(&spec, 0).await;
+    appeared(&bench.shared().join("ready")).await;
     agent.runtime.stop(container, Duration::from_secs(1));
     assert_eq!(agent.exited(container).await.0, Some(137));
     clean(bench).await;

@@ -46,6 +46,10 @@ async fn a_task_runs_and_stops_over_the_stream() {
     let mut desired = vec![assignment(1), assignment(2)];
     desired.iter_mut().for_each(|one| one.last_status = v1::TaskStatus::Running.into());
     session.send(vec![definition()], welcome(2, desired.clone())).await;
+    let ready = data_dir.path().join(format!("tasks/{:032x}/c/work/ready", 1));
+    while !ready.exists() {
+        tokio::task::yield_now().await;
+    }
     let stop = v1::Commands { epoch: 3, session: 2, sequence: 1, start: vec![], stop: vec![quick.clone()] };
     session.send(vec![], to_node::Body::Commands(stop)).await;
     let report = session.until_reported(&quick, v1::TaskStatus::Stopped).await;
@@ -157,7 +161,7 @@ fn id(raw: u128) -> Vec<u8> {
 fn definition() -> v1::TaskDefinition {
     let document = json!({"family": "web", "networkMode": "host", "containerDefinitions": [{
         "name": "c", "image": "none", "memory": 64,
-        "entryPoint": ["/bin/sh", "-c"], "command": ["trap 'exit 3' TERM; while :; do sleep 0.05; done"],
+        "entryPoint": ["/bin/sh", "-c"], "command": ["trap 'exit 3' TERM; touch ready; while :; do sleep 0.05; done"],
     }]});
     v1::TaskDefinition { id: "web:1".to_owned(), document: serde_json::to_vec(&document).unwrap() }
 }

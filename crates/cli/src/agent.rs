@@ -17,8 +17,13 @@ use std::time::Duration;
 #[derive(Args)]
 pub struct AgentFlags {
     /// Where the control plane is, http://HOST:PORT; several are tried in turn
-    #[arg(long, env = "PLIMSOLL_SERVER", default_value = "http://127.0.0.1:7077", value_name = "URL",
-          value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "PLIMSOLL_SERVER",
+        default_value = "http://127.0.0.1:7077",
+        value_name = "URL",
+        value_delimiter = ','
+    )]
     server: Vec<String>,
     /// The cluster to join
     #[arg(long, env = "PLIMSOLL_CLUSTER", default_value = "default", value_name = "NAME")]
@@ -126,7 +131,8 @@ pub fn shim_command() -> Result<Vec<std::ffi::OsString>> {
 }
 
 pub fn parse_latency(text: &str) -> Result<Latency, String> {
-    let number = |text: &str| text.trim().parse::<u64>().map_err(|_| format!("{text:?} is not a number of milliseconds"));
+    let number =
+        |text: &str| text.trim().parse::<u64>().map_err(|_| format!("{text:?} is not a number of milliseconds"));
     let (low, high) = match text.split_once('-') {
         Some((low, high)) => (number(low)?, number(high)?),
         None => (number(text)?, number(text)?),

@@ -43,10 +43,8 @@ pub fn read_or_make(path: &Path) -> Result<KeyPair> {
     }
     let mut random = [0u8; 30];
     getrandom::fill(&mut random).context("reading random bytes for a key")?;
-    let pair = KeyPair {
-        access_key: format!("AKIA{}", hex::encode_upper(&random[..8])),
-        secret: hex::encode(&random[8..]),
-    };
+    let pair =
+        KeyPair { access_key: format!("AKIA{}", hex::encode_upper(&random[..8])), secret: hex::encode(&random[8..]) };
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)

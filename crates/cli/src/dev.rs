@@ -75,7 +75,8 @@ pub async fn run(flags: DevFlags) -> Result<()> {
     })
     .await?;
 
-    let mut settings = AgentSettings::new(format!("http://{}", server.addr), flags.cluster.as_str(), flags.runtime.choice());
+    let mut settings =
+        AgentSettings::new(format!("http://{}", server.addr), flags.cluster.as_str(), flags.runtime.choice());
     settings.cluster.region = Some(namespace.region.to_string());
     settings.data_dir = Some(data_dir.join("agent"));
     settings.timing.retention = Duration::from_secs(flags.container_retention);

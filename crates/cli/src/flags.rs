@@ -38,7 +38,8 @@ impl std::str::FromStr for Grace {
         if text == "never" {
             return Ok(Grace(None));
         }
-        let seconds: u32 = text.parse().map_err(|_| format!("{text:?} is neither a number of seconds nor \"never\""))?;
+        let seconds: u32 =
+            text.parse().map_err(|_| format!("{text:?} is neither a number of seconds nor \"never\""))?;
         Ok(Grace(Some(Duration::from_secs(seconds.into()))))
     }
 }
@@ -71,7 +72,9 @@ pub fn parse_attribute(text: &str) -> Result<(String, Option<String>), String> {
     };
     let charset = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./\\".contains(&byte);
     if name.is_empty() || name.len() > 128 || !name.bytes().all(charset) {
-        return Err(format!("attribute name {name:?} must be 1 to 128 of letters, digits, '_', '-', '.', '/' and '\\'"));
+        return Err(format!(
+            "attribute name {name:?} must be 1 to 128 of letters, digits, '_', '-', '.', '/' and '\\'"
+        ));
     }
     Ok((name.to_owned(), value))
 }

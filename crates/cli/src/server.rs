@@ -41,10 +41,7 @@ pub async fn run(flags: ServerFlags) -> Result<()> {
     let auth = match &flags.keys_file {
         Some(path) => Auth::Keys(credentials::credentials(&credentials::read(path)?)),
         None if flags.no_auth || flags.listen.ip().is_loopback() => Auth::Open,
-        None => bail!(
-            "{} is not a loopback address: give --keys-file FILE, or listen on 127.0.0.1",
-            flags.listen
-        ),
+        None => bail!("{} is not a loopback address: give --keys-file FILE, or listen on 127.0.0.1", flags.listen),
     };
     let store = plimsoll_store::open(&flags.database_url).await.context("opening the database")?;
     let server = Server::start(ServerSettings {

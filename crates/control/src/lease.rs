@@ -26,9 +26,16 @@ pub(crate) struct Held {
     believed: Duration,
 }
 
+/// Attempts to renew that fit into one time to live when the store refuses them at once.
+const RETRIES: u32 = 20;
+
 impl Held {
     pub fn is_believed(&self) -> bool {
-        !self.lost.is_cancelled() && self.renewed.lock().elapsed() < self.believed
+        !self.lost.is_cancelled() && !self.believed_for().is_zero()
+    }
+
+    fn believed_for(&self) -> Duration {
+        self.believed.saturating_sub(self.renewed.lock().elapsed())
     }
 }
 
@@ -63,25 +70,28 @@ impl LeaseKeeper {
 
     /// Renews at a third of the time to live, until `stop`.
     pub async fn run(self: Arc<Self>, store: Arc<dyn Store>, stop: CancellationToken) {
-        let mut ticks = tokio::time::interval(self.time_to_live / 3);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            let sent = Instant::now();
+            let renewed = self.renew_all(&store).await;
+            let pause = if renewed { self.time_to_live / 3 } else { self.time_to_live / RETRIES };
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = ticks.tick() => self.renew_all(&store).await,
+                () = tokio::time::sleep_until((sent + pause).into()) => {}
             }
         }
     }
 
-    async fn renew_all(&self, store: &Arc<dyn Store>) {
-        let held: Vec<Arc<Held>> = self.held.lock().values().cloned().collect();
-        if held.is_empty() {
-            return;
-        }
+    /// A slow store is waited for as long as the leases are believed in: an answer that comes late still counts from
+    /// when it was asked for. False when there is none.
+    async fn renew_all(&self, store: &Arc<dyn Store>) -> bool {
+        let held: Vec<Arc<Held>> = self.held.lock().values().filter(|one| one.is_believed()).cloned().collect();
+        let Some(believed) = held.iter().map(|one| one.believed_for()).min() else { return true };
         let leases: Vec<Lease> = held.iter().map(|one| one.lease.clone()).collect();
         let sent = Instant::now();
-        let renewed = tokio::time::timeout(self.time_to_live / 3, store.renew(&leases)).await;
-        match renewed {
+        let patience = believed.max(self.time_to_live / RETRIES);
+        let answer = tokio::time::timeout(patience, store.renew(&leases)).await;
+        let renewed = matches!(answer, Ok(Ok(_)));
+        match answer {
             Ok(Ok(lost)) => {
                 for one in &held {
                     if lost.contains(&one.lease.cluster) {
@@ -97,5 +107,6 @@ impl LeaseKeeper {
         for one in held.iter().filter(|one| !one.is_believed()) {
             one.lost.cancel();
         }
+        renewed
     }
 }

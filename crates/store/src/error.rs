@@ -29,6 +29,9 @@ pub enum Error {
     /// D-1: what is acknowledged must survive a power cut.
     #[error("database has {setting}={value}, with which an acknowledged commit can be lost; expected {expected}")]
     NotDurable { setting: &'static str, value: String, expected: &'static str },
+    /// ECS texts are Unicode; a batch with one that the database cannot hold would fail for ever.
+    #[error("database has encoding {encoding}, which cannot hold every text; expected UTF8")]
+    Encoding { encoding: String },
     #[error("database file is in use by another process, which holds a lock on {}", file.display())]
     Locked { file: PathBuf },
     #[error("cannot use database file {}", file.display())]
@@ -48,6 +51,7 @@ impl Error {
             | Error::Refused { .. }
             | Error::Migration(_)
             | Error::NotDurable { .. }
+            | Error::Encoding { .. }
             | Error::Locked { .. }
             | Error::File { .. }
             | Error::Url { .. } => false,

@@ -272,6 +272,15 @@ async fn a_server_that_may_lose_commits_is_refused() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_cannot_hold_every_text_is_refused() {
+    let server = TestPostgres::start().await.unwrap();
+    let mut operator = PgConnection::connect(&server.url()).await.unwrap();
+    operator.execute("CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'").await.unwrap();
+    let Err(error) = open_with(&server.url_of("latin"), &Settings::standard()).await else { panic!("opened") };
+    assert!(matches!(&error, Error::Encoding { encoding } if encoding == "LATIN1"), "{error:?}");
+}
+
 /// F-7: a full or read-only server is a matter of time, not of the batch.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_only_server_is_a_passing_condition() {

@@ -9,8 +9,12 @@ use std::time::Instant;
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// How many seeds to run
-    #[arg(long, default_value = "500", default_value_if("seed", clap::builder::ArgPredicate::IsPresent, "1"),
-          value_name = "N")]
+    #[arg(
+        long,
+        default_value = "500",
+        default_value_if("seed", clap::builder::ArgPredicate::IsPresent, "1"),
+        value_name = "N"
+    )]
     pub seeds: u64,
     /// Steps with faults per seed; the way to rest comes on top
     #[arg(long, default_value_t = 300, value_name = "M")]

@@ -25,7 +25,7 @@ const WORDS_PER_CONTAINER: u128 = 64;
 
 enum Request {
     Start(ContainerRef, Arc<LaunchSpec>),
-    Stop(ContainerRef),
+    Stop(ContainerRef, Duration),
     Remove(TaskId),
 }
 
@@ -36,9 +36,10 @@ pub struct SimulatedFleet {
 }
 
 impl SimulatedFleet {
-    pub fn start(settings: &SimulatedSettings, events: mpsc::UnboundedSender<(u32, RuntimeEvent)>) -> Self {
+    /// `events_of`: where the events of a node go.
+    pub fn start(settings: &SimulatedSettings, events_of: impl Fn(u32) -> EventSink) -> Self {
         let (requests, receiver) = mpsc::unbounded_channel();
-        let nodes = (0..settings.nodes.get()).map(|node| VirtualNode::new(EventSink::new(node, events.clone())));
+        let nodes = (0..settings.nodes.get()).map(|node| VirtualNode::new(events_of(node)));
         let world = World { settings: settings.clone(), nodes: nodes.collect(), future: BTreeMap::new(), planned: 0 };
         tokio::spawn(world.run(receiver));
         SimulatedFleet { requests }
@@ -74,8 +75,8 @@ impl ContainerRuntime for SimulatedRuntime {
         self.request(Request::Start(container, spec));
     }
 
-    fn stop(&self, container: ContainerRef, _grace: Duration) {
-        self.request(Request::Stop(container));
+    fn stop(&self, container: ContainerRef, grace: Duration) {
+        self.request(Request::Stop(container, grace));
     }
 
     fn remove(&self, task: TaskId) {
@@ -162,7 +163,7 @@ impl World {
     fn serve(&mut self, number: u32, request: Request) {
         match request {
             Request::Start(container, spec) => self.start(number, container, spec),
-            Request::Stop(container) => self.stop(number, container),
+            Request::Stop(container, grace) => self.stop(number, container, grace),
             Request::Remove(task) => {
                 for container in self.alive_of(number, task) {
                     self.forget(number, container);
@@ -188,10 +189,11 @@ impl World {
         self.plan(number, container, latency, happening);
     }
 
-    fn stop(&mut self, number: u32, container: ContainerRef) {
+    /// Virtual containers obey SIGTERM at once, if they are given the time to.
+    fn stop(&mut self, number: u32, container: ContainerRef, grace: Duration) {
+        let signal = if grace.is_zero() { 9 } else { 15 };
         let was_alive = self.forget(number, container);
-        // 143 is what SIGTERM leaves behind.
-        let exit_code = was_alive.then_some(143);
+        let exit_code = was_alive.then_some(128 + signal);
         self.nodes[number as usize].events.exited(container, exit_code, None);
     }
 

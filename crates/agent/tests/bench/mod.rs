@@ -4,14 +4,18 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use async_trait::async_trait;
+use plimsoll_agent::SimulatedSettings;
 use plimsoll_agent::runtime::docker::DockerRuntime;
 use plimsoll_agent::runtime::process::ProcessRuntime;
+use plimsoll_agent::runtime::simulated::SimulatedFleet;
 use plimsoll_agent::runtime::{Adopted, ContainerRuntime, EventSink};
 use plimsoll_core::node::{ContainerRef, LaunchSpec, RuntimeEvent};
 use plimsoll_model::{Family, InstanceId, TaskDefinition, TaskDefinitionId, TaskId};
 use serde_json::{Value, json};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +30,9 @@ pub trait Bench: Send {
     fn instance(&self) -> InstanceId;
 
     async fn open(&self, events: EventSink, stop: CancellationToken) -> Arc<dyn ContainerRuntime>;
+
+    /// A directory of this machine that the scripts know as `$SHARED`.
+    fn shared(&self) -> PathBuf;
 
     /// A definition with one container for each shell script.
     fn document(&self, scripts: &[&str]) -> Value;
@@ -63,8 +70,12 @@ impl Bench for Process {
         Arc::new(ProcessRuntime::open(self.data_dir.path(), shim, events, stop).unwrap())
     }
 
+    fn shared(&self) -> PathBuf {
+        self.data_dir.path().to_owned()
+    }
+
     fn document(&self, scripts: &[&str]) -> Value {
-        definition(scripts, "none")
+        definition(scripts, "none", &self.shared())
     }
 
     fn broken(&self) -> (Value, &'static str) {
@@ -74,7 +85,52 @@ impl Bench for Process {
     }
 }
 
-/// An engine that was asked for by name: it has to answer. The image is made by `docker import` of a static busybox.
+/// A fleet of one. Its containers run no scripts.
+pub struct Simulated {
+    pub settings: SimulatedSettings,
+}
+
+impl Simulated {
+    pub fn new() -> Self {
+        Simulated {
+            settings: SimulatedSettings {
+                nodes: NonZeroU32::MIN,
+                cpu_units: 1024,
+                memory_mib: 1024,
+                zones: NonZeroU32::MIN,
+                start_latency: 0..=5,
+                start_failures_permille: 0,
+                run_time: None,
+                seed: 1,
+            },
+        }
+    }
+}
+
+#[async_trait]
+impl Bench for Simulated {
+    fn instance(&self) -> InstanceId {
+        InstanceId::from_u128(1)
+    }
+
+    async fn open(&self, events: EventSink, _stop: CancellationToken) -> Arc<dyn ContainerRuntime> {
+        Arc::new(SimulatedFleet::start(&self.settings, |_| events.clone()).node(0))
+    }
+
+    fn shared(&self) -> PathBuf {
+        PathBuf::new()
+    }
+
+    fn document(&self, scripts: &[&str]) -> Value {
+        definition(scripts, "none", Path::new("/"))
+    }
+
+    fn broken(&self) -> (Value, &'static str) {
+        (self.document(&["false"]), "CannotStartContainerError: ")
+    }
+}
+
+/// An engine that was asked for by name: it has to answer.
 pub struct Docker {
     host: String,
     data_dir: tempfile::TempDir,
@@ -92,6 +148,7 @@ impl Docker {
     pub fn asked_for() -> Option<Self> {
         match std::env::var("PLIMSOLL_TEST_DOCKER") {
             Ok(host) => {
+                provide_image(&host);
                 let data_dir = tempfile::tempdir().unwrap();
                 Some(Docker { host, data_dir, instance: InstanceId::from_u128(random_id()) })
             }
@@ -115,8 +172,17 @@ impl Bench for Docker {
         Arc::new(runtime.expect("the engine of PLIMSOLL_TEST_DOCKER answers"))
     }
 
+    fn shared(&self) -> PathBuf {
+        self.data_dir.path().to_owned()
+    }
+
     fn document(&self, scripts: &[&str]) -> Value {
-        definition(scripts, IMAGE)
+        let mut document = definition(scripts, IMAGE, Path::new("/shared"));
+        document["volumes"] = json!([{"name": "shared", "host": {"sourcePath": self.shared()}}]);
+        for container in document["containerDefinitions"].as_array_mut().unwrap() {
+            container["mountPoints"] = json!([{"sourceVolume": "shared", "containerPath": "/shared"}]);
+        }
+        document
     }
 
     fn broken(&self) -> (Value, &'static str) {
@@ -126,11 +192,27 @@ impl Bench for Docker {
     }
 }
 
-fn definition(scripts: &[&str], image: &str) -> Value {
+/// A static busybox and nothing else, imported: no registry is needed.
+fn provide_image(host: &str) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let script = format!(
+            r#"docker --host {host} image inspect {IMAGE} >/dev/null 2>&1 && exit 0
+            root=$(mktemp -d) && mkdir $root/bin && cp "$(command -v busybox)" $root/bin/busybox &&
+            for name in sh sleep touch true; do ln -s busybox $root/bin/$name || exit 1; done &&
+            tar -C $root -c . | docker --host {host} import - {IMAGE}; status=$?; rm -r $root; exit $status"#
+        );
+        let output = Command::new("sh").arg("-c").arg(script).output().unwrap();
+        assert!(output.status.success(), "no test image: {}", String::from_utf8_lossy(&output.stderr));
+    });
+}
+
+fn definition(scripts: &[&str], image: &str, shared: &Path) -> Value {
     let containers = scripts.iter().enumerate().map(|(index, script)| {
         json!({
             "name": format!("c{index}"), "image": image, "memory": 64,
             "entryPoint": ["/bin/sh", "-c"], "command": [script],
+            "environment": [{"name": "SHARED", "value": shared}],
         })
     });
     json!({"family": "bench", "networkMode": "host", "containerDefinitions": containers.collect::<Vec<_>>()})
@@ -218,6 +300,16 @@ pub fn spec(document: Value) -> Arc<LaunchSpec> {
 
 fn random_id() -> u128 {
     uuid::Uuid::new_v4().as_u128()
+}
+
+/// Waits for a file that a script makes when it has got so far.
+pub async fn appeared(file: &Path) {
+    let search = async {
+        while !file.exists() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, search).await.expect("the file in time");
 }
 
 /// Agents come and go until one finds what is looked for.

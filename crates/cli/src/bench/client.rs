@@ -29,7 +29,8 @@ impl Client {
         let reply = self.http.request(request).await.with_context(|| format!("calling {operation}"))?;
         let status = reply.status();
         let body = reply.into_body().collect().await?.to_bytes();
-        let value: Value = serde_json::from_slice(&body).with_context(|| format!("reading the reply of {operation}"))?;
+        let value: Value =
+            serde_json::from_slice(&body).with_context(|| format!("reading the reply of {operation}"))?;
         if !status.is_success() {
             bail!("{operation} answered {status}: {value}");
         }

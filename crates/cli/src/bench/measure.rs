@@ -69,11 +69,7 @@ impl Probe {
         self.stop.cancel();
         let mut latencies = self.handle.await.context("the latency probe")??;
         latencies.sort_unstable();
-        Ok(Latencies {
-            p50_ms: quantile(&latencies, 50),
-            p99_ms: quantile(&latencies, 99),
-            requests: latencies.len(),
-        })
+        Ok(Latencies { p50_ms: quantile(&latencies, 50), p99_ms: quantile(&latencies, 99), requests: latencies.len() })
     }
 }
 

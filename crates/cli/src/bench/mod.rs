@@ -70,7 +70,8 @@ async fn measure_all(flags: &BenchFlags) -> Result<()> {
     server.shutdown().await;
     let (mut report, rows) = outcome?;
     report.progress("writing the same rows through the bare database ...");
-    report.database_rows_per_second = plimsoll_store::database_limit(&flags.database_url, rows, measure::LIMIT_BATCH).await?;
+    report.database_rows_per_second =
+        plimsoll_store::database_limit(&flags.database_url, rows, measure::LIMIT_BATCH).await?;
     report.print(flags.json)
 }
 
@@ -86,7 +87,8 @@ async fn measure_with(flags: &BenchFlags, server: &RunningServer) -> Result<(Rep
     let started = Instant::now();
     let ready = json!({ "cluster": cluster, "filter": "agentConnected == true" });
     measure::until(deadline, "the nodes have joined", || async {
-        Ok(client.count_pages("ListContainerInstances", &ready, "containerInstanceArns").await? == flags.instances as usize)
+        Ok(client.count_pages("ListContainerInstances", &ready, "containerInstanceArns").await?
+            == flags.instances as usize)
     })
     .await?;
     report.join_seconds = started.elapsed().as_secs_f64();
@@ -97,10 +99,13 @@ async fn measure_with(flags: &BenchFlags, server: &RunningServer) -> Result<(Rep
     report.progress("creating the service ...");
     let started = Instant::now();
     client
-        .call("CreateService", json!({
-            "cluster": cluster, "serviceName": "bench", "taskDefinition": "bench", "desiredCount": flags.tasks,
-            "placementStrategy": [{"type": "spread", "field": "instanceId"}],
-        }))
+        .call(
+            "CreateService",
+            json!({
+                "cluster": cluster, "serviceName": "bench", "taskDefinition": "bench", "desiredCount": flags.tasks,
+                "placementStrategy": [{"type": "spread", "field": "instanceId"}],
+            }),
+        )
         .await?;
     measure::until(deadline, "every task is RUNNING", || steady(&client, &cluster, flags.tasks)).await?;
     report.create_seconds = started.elapsed().as_secs_f64();

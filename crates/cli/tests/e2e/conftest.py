@@ -139,6 +139,9 @@ def programs(tmp_path):
             program.interrupt()
     finally:
         # Agents leave their containers running: that is their job, and ours to clean up.
+        for state in tmp_path.glob("**/tasks/*/*/running.json"):
+            with contextlib.suppress(OSError, KeyError, ValueError):
+                os.killpg(json.loads(state.read_text())["pid"], signal.SIGKILL)
         subprocess.run(["pkill", "-KILL", "-f", str(tmp_path)])
         if DOCKER_HOST and (left := docker("ps", "-aq", "--filter", "label=plimsoll.task")):
             docker("rm", "-f", *left)

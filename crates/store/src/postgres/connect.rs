@@ -5,7 +5,7 @@ use crate::migrate::migrate;
 use crate::open::Settings;
 use crate::sql_error::while_doing;
 use sqlx::ConnectOptions;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use std::str::FromStr;
 
 const ROWS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/postgres/0001_rows.sql"));
@@ -58,23 +58,27 @@ fn timeout_ms(settings: &Settings) -> String {
 }
 
 pub(super) async fn prepare(pool: &PgPool, settings: &Settings) -> Result<(), Error> {
-    if !settings.asynchronous_commit_allowed {
-        check_durability(pool).await?;
-    }
     let mut connection = pool.acquire().await.map_err(while_doing("connecting"))?;
+    if !settings.asynchronous_commit_allowed {
+        check_durability(&mut connection).await?;
+    }
+    let encoding = show(&mut connection, "SHOW server_encoding").await?;
+    if encoding != "UTF8" {
+        return Err(Error::Encoding { encoding });
+    }
     migrate(&mut *connection, ROWS).await
 }
 
 /// D-1. Weaker settings acknowledge a commit before it is on disk.
-async fn check_durability(pool: &PgPool) -> Result<(), Error> {
-    let asked = sqlx::query_scalar::<_, String>("SHOW synchronous_commit").fetch_one(pool).await;
-    let value = asked.map_err(while_doing("connecting"))?;
+async fn check_durability(connection: &mut PgConnection) -> Result<(), Error> {
+    let setting = "synchronous_commit";
+    let value = show(connection, "SHOW synchronous_commit").await?;
     match value.as_str() {
-        "off" | "local" => Err(Error::NotDurable {
-            setting: "synchronous_commit",
-            value,
-            expected: "on, remote_write or remote_apply",
-        }),
+        "off" | "local" => Err(Error::NotDurable { setting, value, expected: "on, remote_write or remote_apply" }),
         _ => Ok(()),
     }
+}
+
+async fn show(connection: &mut PgConnection, sql: &'static str) -> Result<String, Error> {
+    sqlx::query_scalar(sql).fetch_one(connection).await.map_err(while_doing("connecting"))
 }

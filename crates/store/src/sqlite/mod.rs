@@ -93,12 +93,13 @@ impl Store for SqliteStore {
         Ok(Lease { cluster: cluster.clone(), epoch: Epoch(epoch.unsigned_abs()), cluster_id })
     }
 
-    /// Nobody can take a lease away while this process lives, except this process.
+    /// Nobody can take a lease away while this process lives, except this process. Reads beside the writer: a renewal
+    /// does not wait for a long commit.
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<ClusterKey>, Error> {
-        let mut writer = self.writer.lock().await;
+        let mut reader = self.readers.acquire().await.map_err(while_doing("renewing leases"))?;
         let mut lost = Vec::new();
         for lease in leases {
-            match check_epoch(&mut writer, lease).await {
+            match check_epoch(&mut reader, lease).await {
                 Ok(()) => {}
                 Err(Error::Fenced { cluster, .. }) => lost.push(cluster),
                 Err(error) => return Err(error),

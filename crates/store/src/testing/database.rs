@@ -23,7 +23,7 @@ impl TestDatabase {
             Err(_) => SERVER.get_or_try_init(TestPostgres::start).await?.url(),
         };
         let name = format!("plimsoll_test_{}", uuid::Uuid::new_v4().simple());
-        run(&server, &format!("CREATE DATABASE {name}"))
+        run(&server, &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"))
             .await
             .map_err(|error| StartError::Failed { doing: "making a database", output: error.to_string() })?;
         let options = PgConnectOptions::from_str(&server).map(|options| options.database(&name));

@@ -17,12 +17,16 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 const SUPERVISE: &str = r#"
 bin=$1; directory=$2; shift 2
-"$bin/postgres" -D "$directory/data" -k "$directory" "$@" >>"$directory/log" 2>&1 &
+cd "$directory"
+[ -d data ] || "$bin/initdb" --no-sync -A trust -U postgres -E UTF8 --locale=C -D data >log 2>&1 || exit 1
+"$bin/postgres" -D "$directory/data" -k "$directory" "$@" >>log 2>&1 &
 server=$!
 cat >/dev/null
+# A server that has only just begun ignores QUIT, as a shell makes its children do, and dies of TERM.
+kill -TERM "$server" 2>/dev/null
 kill -QUIT "$server" 2>/dev/null
 wait "$server"
-[ -e "$directory/keep" ] || rm -rf "$directory"
+[ -e keep ] || rm -rf "$directory"
 "#;
 
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +74,6 @@ impl TestPostgres {
         let mut server = TestPostgres { bin, supervisor: None, directory, user, settings: Vec::new() };
         let quiet = ["listen_addresses=", "max_connections=200", "shared_buffers=64MB", "log_checkpoints=off"];
         server.settings = quiet.iter().chain(settings).map(ToString::to_string).collect();
-        server.initialise()?;
         server.start_again().await?;
         Ok(server)
     }
@@ -93,7 +96,10 @@ impl TestPostgres {
     }
 
     pub async fn start_again(&mut self) -> Result<(), StartError> {
-        let mut command = self.command(Path::new("/bin/sh"));
+        let mut command = Command::new("/bin/sh");
+        if let Some(User { uid, gid }) = self.user {
+            command.uid(uid).gid(gid);
+        }
         command.args(["-c", SUPERVISE, "sh"]).arg(&self.bin).arg(self.directory.path());
         for setting in &self.settings {
             command.args(["-c", setting]);
@@ -106,42 +112,19 @@ impl TestPostgres {
         self.wait_until_ready().await
     }
 
-    async fn wait_until_ready(&self) -> Result<(), StartError> {
+    async fn wait_until_ready(&mut self) -> Result<(), StartError> {
+        let doing = "starting the server";
         let deadline = Instant::now() + START_TIMEOUT;
         loop {
-            match PgConnection::connect(&self.url()).await {
-                Ok(connection) => {
-                    drop(connection);
-                    return Ok(());
-                }
-                Err(_) if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(20)).await,
-                Err(error) => {
-                    let log = std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
-                    return Err(StartError::Failed { doing: "starting the server", output: format!("{error}\n{log}") });
-                }
+            let Err(error) = PgConnection::connect(&self.url()).await else { return Ok(()) };
+            let supervisor = self.supervisor.as_mut().map(Child::try_wait).transpose();
+            let ended = supervisor.map_err(|source| StartError::Io { doing, source })?.flatten().is_some();
+            if ended || Instant::now() > deadline {
+                let log = std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
+                return Err(StartError::Failed { doing, output: format!("{error}\n{log}") });
             }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-    }
-
-    fn initialise(&self) -> Result<(), StartError> {
-        let mut command = self.command(&self.bin.join("initdb"));
-        command.args(["--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-D"]);
-        command.arg(self.directory.path().join("data"));
-        let doing = "initdb";
-        let output = command.output().map_err(|source| StartError::Io { doing, source })?;
-        if output.status.success() {
-            return Ok(());
-        }
-        Err(StartError::Failed { doing, output: String::from_utf8_lossy(&output.stderr).into_owned() })
-    }
-
-    fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
-        command.current_dir(self.directory.path());
-        if let Some(User { uid, gid }) = self.user {
-            command.uid(uid).gid(gid);
-        }
-        command
     }
 
     fn end_supervisor(&mut self) {

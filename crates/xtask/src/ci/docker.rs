@@ -69,7 +69,10 @@ fn start(dir: &Path) -> Result<Engine> {
         if ended.is_some() || started.elapsed() > READY_WITHIN {
             let log = std::fs::read_to_string(dir.join("dockerd.log")).unwrap_or_default();
             let tail: Vec<&str> = log.lines().rev().take(5).collect();
-            bail!("the private dockerd does not answer (root is needed); its last lines, newest first:\n{}", tail.join("\n"));
+            bail!(
+                "the private dockerd does not answer (root is needed); its last lines, newest first:\n{}",
+                tail.join("\n")
+            );
         }
         std::thread::sleep(Duration::from_millis(200));
     }

@@ -24,14 +24,35 @@ const PURE: &[&str] = &["model", "placement", "core", "sim"];
 
 /// What a pure crate must not name: runtimes, sockets, databases, clocks, entropy, logging.
 const IMPURE: &[&str] = &[
-    "tokio", "sqlx", "tonic", "axum", "hyper", "tracing", "log", "getrandom", "uuid", "nix", "bollard", "parking_lot",
-    "futures-util", "async-trait",
+    "tokio",
+    "sqlx",
+    "tonic",
+    "axum",
+    "hyper",
+    "tracing",
+    "log",
+    "getrandom",
+    "uuid",
+    "nix",
+    "bollard",
+    "parking_lot",
+    "futures-util",
+    "async-trait",
 ];
 
 /// Words of the standard library that would let a clock, a thread or a file into a pure crate.
 const IMPURE_WORDS: &[&str] = &[
-    "std::time::SystemTime", "std::time::Instant", "std::thread", "std::fs", "std::net", "std::env", "SystemTime::now",
-    "Instant::now", "Timestamp::now()", "HashMap", "HashSet",
+    "std::time::SystemTime",
+    "std::time::Instant",
+    "std::thread",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "SystemTime::now",
+    "Instant::now",
+    "Timestamp::now()",
+    "HashMap",
+    "HashSet",
 ];
 
 pub fn check(root: &Path) -> Result<()> {
@@ -43,7 +64,8 @@ pub fn check(root: &Path) -> Result<()> {
         if name == "benches" {
             continue;
         }
-        let may_name = allowed.get(name).with_context(|| format!("crate {name} is missing from the dependency picture"))?;
+        let may_name =
+            allowed.get(name).with_context(|| format!("crate {name} is missing from the dependency picture"))?;
         for dependency in package.dependencies.iter().filter(|one| one.kind == cargo_metadata::DependencyKind::Normal) {
             match dependency.name.strip_prefix("plimsoll-") {
                 Some(ours) if !may_name.contains(&ours) => wrong.push(format!("{name} names {ours}")),

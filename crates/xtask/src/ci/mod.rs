@@ -74,10 +74,17 @@ pub fn run(options: &Options) -> Result<()> {
     })?;
     summary.step("real clients", || {
         let binary = target_directory(&root)?.join("debug/plimsoll");
-        services(Step::new(tools::python(&root)).args(["-m", "pytest", "-q", "-x", "--durations=5", "crates/cli/tests/e2e"]))
-            .env("PLIMSOLL_BIN", binary)
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .run()
+        services(Step::new(tools::python(&root)).args([
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "--durations=5",
+            "crates/cli/tests/e2e",
+        ]))
+        .env("PLIMSOLL_BIN", binary)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .run()
     })?;
     summary.step("deploy files", || deploy::check(&root))?;
     summary.finish()

@@ -83,9 +83,8 @@ fn start(binaries: &Path, dir: &Path) -> Result<Server> {
         .context("postgres")?;
     let server = Server { url: format!("postgres://postgres@127.0.0.1:{port}/postgres"), own: Some(own) };
     let started = Instant::now();
-    let ready = || {
-        Step::new(binaries.join("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]).succeeds()
-    };
+    let ready =
+        || Step::new(binaries.join("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]).succeeds();
     while !ready() {
         if started.elapsed() > READY_WITHIN {
             bail!("the private Postgres did not answer; see {}", dir.join("postgres.log").display());

@@ -16,14 +16,29 @@ struct Tool {
 
 const TOOLS: &[Tool] = &[
     Tool { package: "gcc", present: || find("cc", &[]).is_some() },
-    Tool { package: "python3-venv", present: || Step::new("python3").args(["-c", "import ensurepip, venv"]).succeeds() },
+    Tool {
+        package: "python3-venv",
+        present: || Step::new("python3").args(["-c", "import ensurepip, venv"]).succeeds(),
+    },
     Tool { package: "postgresql", present: || super::postgres::binaries().is_some() },
-    Tool { package: "docker.io", present: || find("dockerd", SBIN).is_some() || super::docker::default_engine_answers() },
-    Tool { package: "busybox-static", present: || Path::new("/bin/busybox").exists() || find("busybox", &[]).is_some() },
-    Tool { package: "iptables", present: || find("iptables", SBIN).is_some() || super::docker::default_engine_answers() },
-    Tool { package: "docker-compose", present: || {
-        Step::new("docker").args(["compose", "version"]).succeeds() || find("docker-compose", &[]).is_some()
-    } },
+    Tool {
+        package: "docker.io",
+        present: || find("dockerd", SBIN).is_some() || super::docker::default_engine_answers(),
+    },
+    Tool {
+        package: "busybox-static",
+        present: || Path::new("/bin/busybox").exists() || find("busybox", &[]).is_some(),
+    },
+    Tool {
+        package: "iptables",
+        present: || find("iptables", SBIN).is_some() || super::docker::default_engine_answers(),
+    },
+    Tool {
+        package: "docker-compose",
+        present: || {
+            Step::new("docker").args(["compose", "version"]).succeeds() || find("docker-compose", &[]).is_some()
+        },
+    },
     Tool { package: "systemd", present: || find("systemd-analyze", &[]).is_some() },
 ];
 

@@ -99,7 +99,8 @@ impl Engine {
 
     /// SIGTERM or the image's own signal, SIGKILL after `grace`. That it returns does not mean the container is over.
     pub(super) async fn stop(&self, container: &str, grace: Duration) -> Result<(), CallError> {
-        let seconds = i32::try_from(grace.as_secs()).unwrap_or(i32::MAX);
+        // The engine counts whole seconds: rounded up, or a stop of a second would be a kill.
+        let seconds = i32::try_from(grace.as_millis().div_ceil(1000)).unwrap_or(i32::MAX);
         let options = StopContainerOptions { t: Some(seconds), ..Default::default() };
         call(grace + STOP_MARGIN, self.client.stop_container(container, Some(options))).await
     }

@@ -133,13 +133,13 @@ fn print_welcome(
         None => ("any", "any", "\n# Open to everybody on this machine (--no-auth): any key will do.".to_owned()),
     };
     let cluster = if flags.cluster == "default" { String::new() } else { format!(" --cluster {}", flags.cluster) };
-    let command = r#"'["/bin/sh","-c","while :; do date; sleep 5; done"]'"#;
+    let command = r#"["/bin/sh","-c","trap exit TERM; while :; do date; sleep 5 & wait; done"]"#;
     println!(
         "Plimsoll is up: cluster {cluster_name}, one node, runtime {runtime}. Ctrl-C stops everything.
 
 # Paste into a shell:{note}
 export AWS_ENDPOINT_URL_ECS=http://{addr}
-export AWS_REGION={region}
+export AWS_REGION={region} AWS_DEFAULT_REGION={region}
 export AWS_ACCESS_KEY_ID={access_key}
 export AWS_SECRET_ACCESS_KEY={secret}
 
@@ -152,6 +152,5 @@ aws ecs wait services-stable{cluster} --services clock && aws ecs list-tasks{clu
         cluster_name = flags.cluster,
         addr = server.addr,
         region = namespace.region,
-        command = command.trim_matches('\''),
     );
 }

@@ -42,7 +42,9 @@ fn main() -> ExitCode {
         return plimsoll_agent::process::shim_main(args);
     }
     let cli = Cli::parse();
-    logging::start(&cli.logging);
+    // What dev prints is for reading and pasting; a log between the lines would only be in the way.
+    let default = if matches!(cli.command, Command::Dev(_)) { "warn" } else { "info" };
+    logging::start(&cli.logging, default);
     let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(run(cli.command)),
         Err(error) => Err(error.into()),

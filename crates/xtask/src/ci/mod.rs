@@ -8,6 +8,7 @@ mod docker;
 mod layers;
 mod postgres;
 mod process;
+mod rules;
 mod summary;
 mod tools;
 
@@ -36,6 +37,7 @@ pub fn run(options: &Options) -> Result<()> {
     summary.step("tools", || tools::ensure(&root))?;
     summary.step("format", || cargo(Step::cargo(["fmt", "--all", "--check"])).run())?;
     summary.step("layers", || layers::check(&root))?;
+    summary.step("rules are explained", || rules::check(&root))?;
     summary.step("codegen is fresh", || crate::codegen::run(&crate::codegen::Args::check()))?;
     summary.step("clippy", || {
         cargo(Step::cargo(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])).run()

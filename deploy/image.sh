@@ -12,5 +12,7 @@ ldd "$binary" | grep -o '/[^ )]*' | while read -r library; do
     mkdir -p "$tree/root$(dirname "$library")"
     cp -L "$library" "$tree/root$library"
 done
-cp "$here/Dockerfile" "$tree/"
-docker build --quiet --tag "${IMAGE:-plimsoll}" "$tree"
+# The same image as `docker build` with deploy/Dockerfile makes of this tree, without a builder.
+tar -C "$tree/root" -c . | docker import \
+    --change 'EXPOSE 7077' --change 'ENTRYPOINT ["/usr/local/bin/plimsoll"]' --change 'CMD ["--help"]' \
+    - "${IMAGE:-plimsoll}"

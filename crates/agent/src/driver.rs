@@ -147,6 +147,8 @@ impl Driver {
         match event {
             LinkEvent::Up(stream) => {
                 self.stream = Some(stream);
+                // Closed over an earlier stream, perhaps by another server: that says nothing of this one.
+                self.nodes.iter_mut().for_each(|node| node.session.closed_early = 0);
                 self.status.send_modify(|status| status.connected = true);
                 self.step_all(Input::Connected);
             }

@@ -103,7 +103,9 @@ impl Link {
                 return;
             }
             failures = if served { 0 } else { failures.saturating_add(1) };
-            let pause = pause(&self.reconnect, failures, &mut self.rng);
+            // The wait grows once all of them were tried: one that is down does not keep the agent from another.
+            let rounds = failures / u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX);
+            let pause = pause(&self.reconnect, rounds, &mut self.rng);
             let server = endpoint.uri();
             tracing::warn!(%server, error = %Chain(&lost), retry_in_ms = pause.as_millis(), "no stream to the server");
             tokio::select! {

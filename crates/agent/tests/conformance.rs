@@ -60,6 +60,19 @@ mod simulated {
         super::a_stop_overtakes_a_start(&Simulated::new()).await;
     }
 
+    /// TL-9, TL-13.
+    #[tokio::test]
+    async fn what_is_stopped_before_it_has_started_has_no_exit_code() {
+        let mut slow = Simulated::new();
+        slow.settings.start_latency = 600_000..=600_000;
+        let mut agent = Agent::on(&slow).await;
+        let spec = spec(slow.document(&[""]));
+        let container = ContainerRef { task: spec.task, index: 0 };
+        agent.runtime.start(container, Arc::clone(&spec));
+        agent.runtime.stop(container, LONG_GRACE);
+        assert_eq!(agent.exited(container).await, (None, None));
+    }
+
     #[tokio::test]
     async fn a_start_that_fails_says_why() {
         let mut failing = Simulated::new();

@@ -36,7 +36,7 @@ impl ClusterHandle {
     }
 
     /// Looks at the committed image: everything acknowledged, nothing that is not durable. Keep it short: commits
-    /// wait for readers. Fails only when the cluster was never loaded.
+    /// wait for readers. Fails only when the cluster was never loaded, or is another process's.
     pub fn read<T>(&self, look: impl FnOnce(&Image) -> T) -> Result<T, SubmitError> {
         let image = self.shared.image.read();
         match &*image {

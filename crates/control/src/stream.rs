@@ -40,11 +40,6 @@ impl StreamSink {
         self.deliver(Delivery::Message { node, message });
     }
 
-    /// Tells a node that is connected to no cluster to come back.
-    pub fn close(&self, node: u32) {
-        self.deliver(Delivery::Closed { node });
-    }
-
     /// Never waits: at the limit the whole stream is closed, and its nodes come back with all they have.
     pub(crate) fn deliver(&self, delivery: Delivery) {
         if self.queue.try_send(delivery).is_err() {

@@ -176,14 +176,14 @@ impl Scope {
                 _ => Err(wrong_kind(text, "a cluster")),
             },
             Some(text) if is_name(text) => Ok(text.to_owned()),
-            Some(text) => Err(malformed(text, "a cluster")),
+            Some(text) => Err(malformed(text, "name", "a cluster")),
         }
     }
 
     /// The name of the service a `service` member means, in that cluster (ARN-4, ARN-5).
     pub fn service(&self, cluster: &str, given: &str) -> Result<String, ApiError> {
         if !given.starts_with("arn:") {
-            return if is_name(given) { Ok(given.to_owned()) } else { Err(malformed(given, "a service")) };
+            return if is_name(given) { Ok(given.to_owned()) } else { Err(malformed(given, "name", "a service")) };
         }
         match self.own(given)?.resource {
             Resource::Service { cluster: named, name } => within(cluster, named).map(|()| name),
@@ -194,7 +194,7 @@ impl Scope {
     /// The id, as 32 hexadecimal digits, of the task a `task` member means (ARN-2, ARN-4 to ARN-6).
     pub fn task(&self, cluster: &str, given: &str) -> Result<String, ApiError> {
         if !given.starts_with("arn:") {
-            return canonical_id(given).ok_or_else(|| malformed(given, "a task"));
+            return canonical_id(given).ok_or_else(|| malformed(given, SHORT_ID, "a task"));
         }
         match self.own(given)?.resource {
             Resource::Task { cluster: named, id } => within(cluster, named).map(|()| id),
@@ -205,7 +205,7 @@ impl Scope {
     /// The id, as 32 hexadecimal digits, of the instance a `containerInstance` member means.
     pub fn container_instance(&self, cluster: &str, given: &str) -> Result<String, ApiError> {
         if !given.starts_with("arn:") {
-            return canonical_id(given).ok_or_else(|| malformed(given, "a container instance"));
+            return canonical_id(given).ok_or_else(|| malformed(given, SHORT_ID, "a container instance"));
         }
         match self.own(given)?.resource {
             Resource::ContainerInstance { cluster: named, id } => within(cluster, named).map(|()| id),
@@ -232,7 +232,7 @@ impl Scope {
                     Err(ApiError::invalid_parameter(message))
                 }
             },
-            _ => Err(malformed(given, "a task definition")),
+            _ => Err(malformed(given, "name", "a task definition")),
         }
     }
 
@@ -264,8 +264,11 @@ fn foreign(named: &str, what: &str, ours: &str) -> ApiError {
     ApiError::invalid_parameter(format!("Invalid identifier: Identifier is for {named}. Your {what} is {ours}"))
 }
 
-fn malformed(given: &str, what: &str) -> ApiError {
-    ApiError::invalid_parameter(format!("{} is neither the name nor the ARN of {what}", excerpt(given)))
+/// Tasks and instances have no names.
+const SHORT_ID: &str = "id (32 hexadecimal digits)";
+
+fn malformed(given: &str, short: &str, what: &str) -> ApiError {
+    ApiError::invalid_parameter(format!("{} is neither the {short} nor the ARN of {what}", excerpt(given)))
 }
 
 fn wrong_kind(given: &str, what: &str) -> ApiError {

@@ -200,8 +200,9 @@ pub fn bounds(
 pub static ALSO_REQUIRED: &[(&str, &str)] =
     &[("ContainerDefinition", "image"), ("ContainerDefinition", "name"), ("Tag", "key")];
 
-/// Required lists that may be empty: there the empty list says something (CL-11).
+/// Required lists that may be empty: there the empty list says something (CL-11), or goes with `enable: false` (SVC-7).
 pub static MAY_BE_EMPTY: &[(&str, &str)] = &[
+    ("DeploymentAlarms", "alarmNames"),
     ("PutClusterCapacityProvidersRequest", "capacityProviders"),
     ("PutClusterCapacityProvidersRequest", "defaultCapacityProviderStrategy"),
 ];

@@ -241,9 +241,9 @@ impl Fleet {
         self.groups.counts(group, idx).live
     }
 
-    /// Whether any instance is ACTIVE (RUN-7), connected or not.
-    pub fn has_active(&self) -> bool {
-        self.active > 0
+    /// Whether any instance of the kind a launch type needs is ACTIVE (RUN-7), connected or not.
+    pub fn has_active_of_kind(&self, external: bool) -> bool {
+        self.active > 0 && self.active_of_kind(external).next().is_some()
     }
 
     /// As the filter of ListContainerInstances sees the instance.

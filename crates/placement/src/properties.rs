@@ -215,7 +215,12 @@ impl Pair {
     }
 
     fn compare_counts(&self) {
-        assert_eq!(self.fleet.has_active(), self.world.instances.values().any(|(spec, _)| spec.active));
+        for external in [false, true] {
+            let is_asked =
+                |spec: &NodeSpec| spec.active && spec.attributes.contains_key("ecs.capability.external") == external;
+            let any = self.world.instances.values().any(|(spec, _)| is_asked(spec));
+            assert_eq!(self.fleet.has_active_of_kind(external), any, "external: {external}");
+        }
         for &id in self.world.instances.keys() {
             let idx = self.fleet.idx(id).expect("an instance that was put is there");
             assert_eq!(self.fleet.instance(idx), id);

@@ -83,11 +83,12 @@ fn run_7_an_empty_cluster_is_told_from_a_full_one() {
     let mut fleet = Fleet::new();
     assert_eq!(plan(&mut fleet, &[], 1).rejection.unwrap().instances, 0);
     fleet.put(NodeSpec { active: false, ..spec(1, "a", 100) });
-    assert!(!fleet.has_active());
+    assert!(!fleet.has_active_of_kind(false));
     fleet.put(spec(1, "a", 100));
-    assert!(fleet.has_active());
+    assert!(fleet.has_active_of_kind(false));
+    assert!(!fleet.has_active_of_kind(true));
     fleet.remove(InstanceId::from_u128(1));
-    assert!(!fleet.has_active());
+    assert!(!fleet.has_active_of_kind(false));
 }
 
 #[test]

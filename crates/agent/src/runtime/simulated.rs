@@ -192,8 +192,8 @@ impl World {
     /// Virtual containers obey SIGTERM at once, if they are given the time to.
     fn stop(&mut self, number: u32, container: ContainerRef, grace: Duration) {
         let signal = if grace.is_zero() { 9 } else { 15 };
-        let was_alive = self.forget(number, container);
-        let exit_code = was_alive.then_some(128 + signal);
+        let had_started = self.forget(number, container);
+        let exit_code = had_started.then_some(128 + signal);
         self.nodes[number as usize].events.exited(container, exit_code, None);
     }
 
@@ -227,13 +227,13 @@ impl World {
         self.nodes[number as usize].containers.insert(container, Some(moment));
     }
 
-    /// Whether it was alive.
+    /// Whether it had started: what is stopped on its way there has no exit code, and its task never ran (TL-9).
     fn forget(&mut self, number: u32, container: ContainerRef) -> bool {
-        let known = self.nodes[number as usize].containers.remove(&container);
-        if let Some(moment) = known.flatten() {
-            self.future.remove(&moment);
+        match self.nodes[number as usize].containers.remove(&container) {
+            None => false,
+            Some(None) => true,
+            Some(Some(moment)) => matches!(self.future.remove(&moment), Some((_, _, Happening::Exits))),
         }
-        known.is_some()
     }
 
     fn alive_of(&self, number: u32, task: TaskId) -> Vec<ContainerRef> {

@@ -3,7 +3,8 @@
 //! There is one recovery. Whatever goes wrong (a failed commit, a lost lease, a panic in the core), the run ends,
 //! everything that was stepped and not committed is dropped with its callers told to retry, all node connections are
 //! closed, and the next run takes the lease again, which fences every commit still under way, and reloads.
-//! Readers keep reading the last committed image meanwhile.
+//! Readers keep reading the last committed image meanwhile, until another process turns out to hold the lease: what
+//! that one acknowledges is not in it (W-14). Nodes that connect meanwhile are heard by the next run.
 
 mod connections;
 mod inbox;
@@ -35,7 +36,7 @@ pub(crate) struct Shared {
     pub settings: Arc<ControlSettings>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
-    /// The rows after the last durable batch. `None` until they were loaded for the first time.
+    /// The rows after the last durable batch. `None` until they are loaded, and while another process holds the lease.
     pub image: RwLock<Option<Image>>,
     pub phase: watch::Sender<Phase>,
     pub commands: mpsc::Sender<Request>,
@@ -128,11 +129,18 @@ pub(crate) async fn supervise(shared: Arc<Shared>, inbox: Inbox, around: Surroun
             Err(panic) => tracing::error!(cluster = %shared.key, error = %panic, "writer panicked, reloading"),
         }
         waiting_for_lease = held_elsewhere;
-        if !held_elsewhere {
+        if held_elsewhere {
+            let outdated = shared.image.write().take();
+            drop(outdated);
+        } else {
             shared.phase.send_replace(Phase::Reloading);
             shared.metrics.reloaded(&shared.key);
         }
-        shared.connections.close_all();
+        // A run that did not come to serve knows of no connection. Those made since the one before are left waiting:
+        // closed with every attempt, nodes would come back ever later, and not soon after the store does.
+        if served || held_elsewhere {
+            shared.connections.close_all();
+        }
         // What waited behind a failed commit is not concerned by it, and the next run takes it. Only when that does
         // not come to serve either are requests refused, rather than left waiting through an outage.
         if !served {

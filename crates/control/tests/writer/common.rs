@@ -13,7 +13,7 @@ use plimsoll_model::{
 use plimsoll_store::{DefinitionQuery, Error, FamilyQuery, Lease, MemoryStore, Store};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -27,7 +27,7 @@ pub enum Fault {
 }
 
 pub struct FaultyStore {
-    inner: MemoryStore,
+    pub inner: MemoryStore,
     /// A commit takes one permit; without one it waits.
     gate: Semaphore,
     /// For the next commits, in order.
@@ -36,6 +36,8 @@ pub struct FaultyStore {
     pub load_panics: Mutex<Vec<ClusterKey>>,
     /// What the next renewal says is lost.
     pub lost: Mutex<Vec<ClusterKey>>,
+    /// While true, nobody gets a lease: the store does not answer.
+    pub no_leases: AtomicBool,
     commits_begun: AtomicUsize,
 }
 
@@ -49,6 +51,7 @@ impl FaultyStore {
             faults: Mutex::default(),
             load_panics: Mutex::default(),
             lost: Mutex::default(),
+            no_leases: AtomicBool::new(false),
             commits_begun: AtomicUsize::new(0),
         })
     }
@@ -77,6 +80,9 @@ impl Store for FaultyStore {
     }
 
     async fn acquire(&self, cluster: &ClusterKey) -> Result<Lease, Error> {
+        if self.no_leases.load(Ordering::SeqCst) {
+            return Err(unavailable());
+        }
         self.inner.acquire(cluster).await
     }
 

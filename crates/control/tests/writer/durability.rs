@@ -5,7 +5,9 @@ use plimsoll_control::{ClusterHandle, ControlSettings, Delivery, SubmitError, st
 use plimsoll_core::Command;
 use plimsoll_core::protocol::ToNode;
 use plimsoll_model::Image;
+use plimsoll_store::{MemoryStore, Store};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 fn is_active(cluster: &ClusterHandle) -> bool {
     cluster.read(Image::is_active).unwrap()
@@ -141,6 +143,59 @@ async fn a_failed_commit_closes_the_connections_of_nodes() {
     told.clear();
     hear(&mut source, &mut told).await;
     assert!(matches!(told[..], [Delivery::Message { node: 7, message: ToNode::Welcome(_) }]), "{told:?}");
+}
+
+/// F-5: a node that comes while the store is away is welcomed when it is back, however many attempts that takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_connect_during_an_outage_wait_for_its_end() {
+    let store = FaultyStore::new();
+    let control = control(&store, ControlSettings::default()).await;
+    let cluster = control.cluster_or_start(&key("default")).await;
+    store.no_leases.store(true, Ordering::SeqCst);
+    store.fail_next(Fault::Before);
+    assert!(cluster.submit(create()).await.is_err());
+    let reloads = || control.metrics().reloads(&key("default"));
+    until("the run has ended", || reloads() > 1).await;
+
+    let (sink, mut source) = stream(100);
+    let connection = cluster.connect(&sink, 7);
+    connection.send(hello()).await;
+    let before = reloads();
+    until("two attempts have failed", || reloads() > before + 1).await;
+    store.no_leases.store(false, Ordering::SeqCst);
+    let mut told = Vec::new();
+    hear(&mut source, &mut told).await;
+    assert!(matches!(told[..], [Delivery::Message { node: 7, message: ToNode::Welcome(_) }]), "{told:?}");
+}
+
+/// F-2, W-14: whoever lost its lease to another process does not answer from what was true before that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_another_process_holds_is_not_read_here() {
+    let store = FaultyStore::new();
+    let lease_time_to_live = std::time::Duration::from_millis(300);
+    let control = control(&store, ControlSettings { lease_time_to_live, ..ControlSettings::default() }).await;
+    let cluster = control.cluster_or_start(&key("a")).await;
+    cluster.submit(create()).await.unwrap();
+
+    store.no_leases.store(true, Ordering::SeqCst);
+    store.lost.lock().push(key("a"));
+    until("the lease was lost", || control.metrics().reloads(&key("a")) > 0).await;
+    assert!(is_active(&cluster), "nobody else can have written yet");
+    let other = store.inner.another_process();
+    until_taken(&other).await;
+    store.no_leases.store(false, Ordering::SeqCst);
+    until("nothing is read", || cluster.read(|_| ()).is_err()).await;
+
+    drop(other);
+    until("it is served again", || cluster.read(Image::is_active).is_ok()).await;
+    assert!(is_active(&cluster));
+}
+
+/// The writer gives its lease back a moment after it says that it has ended.
+async fn until_taken(other: &MemoryStore) {
+    while other.acquire(&key("a")).await.is_err() {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

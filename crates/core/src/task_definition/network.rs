@@ -75,14 +75,12 @@ fn check_ports<'a>(container: ContainerDocument<'a>, mode: NetworkMode, claims: 
             (port, port)
         };
         if let Some(other) = taken.iter().find(|other| other.0 <= span.1 && span.0 <= other.1) {
-            return refuse(format!(
-                "Container '{}': container ports {}-{} and {}-{} overlap.",
-                container.name(),
-                other.0,
-                other.1,
-                span.0,
-                span.1
-            ));
+            let ports = |(first, last): (i64, i64)| match first == last {
+                true => first.to_string(),
+                false => format!("{first}-{last}"),
+            };
+            let (name, before, again) = (container.name(), ports(*other), ports(span));
+            return refuse(format!("Container '{name}': container ports {before} and {again} overlap."));
         }
         taken.push(span);
         check_name(container, mapping, claims)?;

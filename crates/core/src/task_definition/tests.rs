@@ -112,7 +112,7 @@ fn refusals_name_what_is_wrong() {
                 json!({"portMappings": [{"containerPort": 80}, {"containerPort": 80, "protocol": "udp"}]}),
                 none(),
             ),
-            "overlap",
+            "container ports 80 and 80 overlap",
         ),
         (
             "TD-33",

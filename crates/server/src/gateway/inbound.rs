@@ -83,13 +83,13 @@ impl Nodes<'_> {
                         tracing::warn!(node, reason, "node refused");
                         self.sink.tell(node, ToNode::Refused { reason: reason.into() });
                     }
+                    // With its stream the agent tries another server, which may be the one that serves the cluster.
                     Err(Refusal::ForNow) => {
-                        self.connections.remove(&node);
-                        self.sink.close(node);
+                        return Err(Status::unavailable("the cluster is not served here at the moment"));
                     }
                 }
             }
-            // A node that was refused, or told to come back, is not heard before its next hello.
+            // A node that was refused is not heard before its next hello.
             Incoming::Other(message) => {
                 if let Some(connection) = self.connections.get(&node) {
                     connection.send(message).await;
@@ -102,12 +102,13 @@ impl Nodes<'_> {
     /// Only the default cluster comes into being with its first node (CL-3).
     async fn cluster(&self, address: v1::ClusterAddress) -> Result<ClusterHandle, Refusal> {
         let key = self.key(address)?;
-        if key.name == ClusterName::default_cluster() {
-            return Ok(self.shell.control.cluster_or_start(&key).await);
-        }
+        let comes_into_being = key.name == ClusterName::default_cluster();
         let missing = || Refusal::ForGood(format!("cluster {} not found", key.name));
-        let cluster = self.shell.control.cluster(&key).ok_or_else(missing)?;
-        match cluster.read(|image| image.is_active()) {
+        let cluster = match comes_into_being {
+            true => self.shell.control.cluster_or_start(&key).await,
+            false => self.shell.control.cluster(&key).ok_or_else(missing)?,
+        };
+        match cluster.read(|image| image.is_active() || comes_into_being) {
             Ok(true) => Ok(cluster),
             Ok(false) => Err(missing()),
             Err(_) => Err(Refusal::ForNow),
@@ -140,6 +141,6 @@ impl Nodes<'_> {
 enum Refusal {
     /// A person must act.
     ForGood(String),
-    /// The node should come back.
+    /// The agent should come back, or go elsewhere.
     ForNow,
 }

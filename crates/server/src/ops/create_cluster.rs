@@ -1,6 +1,6 @@
 //! CreateCluster (CL-1, CL-2).
 
-use super::input::{echo, non_empty, unexpected, unsupported};
+use super::input::{echo, invalid, non_empty, unexpected, unsupported};
 use super::tags;
 use crate::Context;
 use crate::error_map::submit_error;
@@ -23,6 +23,7 @@ pub(super) async fn run(
     {
         return Err(unsupported("Capacity providers are not supported by this server."));
     }
+    check_settings(request.settings.as_deref().unwrap_or_default())?;
     let mut kept = Map::new();
     echo(&mut kept, "settings", request.settings.as_ref().filter(|settings| !settings.is_empty()));
     echo(&mut kept, "configuration", request.configuration.as_ref());
@@ -38,4 +39,16 @@ pub(super) async fn run(
     };
     let view = handle.read(|image| ClusterView::collect(image, &row, ClusterInclude::ALL)).map_err(failed)?;
     Ok(types::CreateClusterResponse { cluster: Some(view.render(&arns, ClusterInclude::ALL)) })
+}
+
+/// CL-9: the one setting there is has three values; the model bounds only its name.
+fn check_settings(settings: &[types::ClusterSetting]) -> Result<(), ApiError> {
+    let values = ["enabled", "disabled", "enhanced"];
+    let odd = settings.iter().map(|setting| setting.value.as_deref().unwrap_or_default());
+    match odd.into_iter().find(|value| !values.contains(value)) {
+        None => Ok(()),
+        Some(value) => {
+            Err(invalid(format!("containerInsights should be one of [{}], was {value:?}", values.join(","))))
+        }
+    }
 }

@@ -72,6 +72,16 @@ impl Plan {
         let constraints = placement::constraints(request.placement_constraints.as_deref().unwrap_or_default())?;
         let strategies = placement::strategies(request.placement_strategy.as_deref().unwrap_or_default())?;
         let percentages = service::deployment_configuration(request.deployment_configuration.as_ref())?;
+        // First: an EXTERNAL controller needs no desiredCount, so its absence is not what is wrong (SVC-2).
+        Extras {
+            deployment_controller: request.deployment_controller.as_ref(),
+            service_connect: request.service_connect_configuration.as_ref(),
+            volumes: request.volume_configurations.as_ref(),
+            lattice: request.vpc_lattice_configurations.as_ref(),
+            gateways: request.gateway_connectors.as_ref(),
+            monitoring: request.monitoring.as_ref(),
+        }
+        .check()?;
         service::check_daemon(scheduling, request.desired_count, &percentages, Some(&strategies))?;
         if scheduling == SchedulingStrategy::Replica && request.desired_count.is_none() {
             return Err(invalid("desiredCount cannot be empty."));
@@ -85,15 +95,6 @@ impl Plan {
         if request.role.as_deref().is_some_and(|role| !role.is_empty()) && !non_empty(request.load_balancers.as_ref()) {
             return Err(invalid("A role needs loadBalancers."));
         }
-        Extras {
-            deployment_controller: request.deployment_controller.as_ref(),
-            service_connect: request.service_connect_configuration.as_ref(),
-            volumes: request.volume_configurations.as_ref(),
-            lattice: request.vpc_lattice_configurations.as_ref(),
-            gateways: request.gateway_connectors.as_ref(),
-            monitoring: request.monitoring.as_ref(),
-        }
-        .check()?;
         // SVC-4
         let (maximum, minimum_healthy) = match scheduling {
             SchedulingStrategy::Replica => (200, 100),
@@ -122,7 +123,8 @@ fn kept(request: &types::CreateServiceRequest, rebalancing: String) -> Map<Strin
     let mut kept = Map::new();
     echo(&mut kept, "loadBalancers", request.load_balancers.as_ref().filter(|list| !list.is_empty()));
     echo(&mut kept, "serviceRegistries", request.service_registries.as_ref().filter(|list| !list.is_empty()));
-    echo(&mut kept, "networkConfiguration", request.network_configuration.as_ref());
+    let network = request.network_configuration.as_ref().filter(|network| network.awsvpc_configuration.is_some());
+    echo(&mut kept, "networkConfiguration", network);
     echo(&mut kept, "serviceConnectConfiguration", request.service_connect_configuration.as_ref());
     echo(&mut kept, "role", request.role.as_ref().filter(|role| !role.is_empty()));
     kept.insert("availabilityZoneRebalancing".to_owned(), rebalancing.into());

@@ -128,11 +128,17 @@ impl Changes {
         row: &Service,
         definition: &TaskDefinition,
     ) -> Result<(), ApiError> {
-        if request.network_configuration.is_none() && row.echo.contains_key("networkConfiguration") {
+        let given = given_network(request);
+        if given.is_none() && row.echo.contains_key("networkConfiguration") {
             return Ok(());
         }
-        launch::check_network(definition.network_mode, request.network_configuration.as_ref())
+        launch::check_network(definition.network_mode, given)
     }
+}
+
+/// An empty object names no network and changes none.
+fn given_network(request: &types::UpdateServiceRequest) -> Option<&types::NetworkConfiguration> {
+    request.network_configuration.as_ref().filter(|network| network.awsvpc_configuration.is_some())
 }
 
 /// Members that are described back and decide nothing but whether a deployment starts.
@@ -140,7 +146,7 @@ fn kept(request: &types::UpdateServiceRequest, rebalancing: Option<String>) -> M
     let mut kept = Map::new();
     service::echo_list(&mut kept, "loadBalancers", request.load_balancers.as_ref());
     service::echo_list(&mut kept, "serviceRegistries", request.service_registries.as_ref());
-    echo(&mut kept, "networkConfiguration", request.network_configuration.as_ref());
+    echo(&mut kept, "networkConfiguration", given_network(request));
     echo(&mut kept, "serviceConnectConfiguration", request.service_connect_configuration.as_ref());
     echo(&mut kept, "availabilityZoneRebalancing", rebalancing.as_ref());
     kept

@@ -8,6 +8,8 @@ use plimsoll_agent_proto::v1::{
 use plimsoll_control::Control;
 use plimsoll_model::{ClusterKey, ClusterName, Image, Namespace};
 use plimsoll_server::{Limits, RunningServer, ServerSettings};
+use plimsoll_store::{MemoryStore, Store};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -169,6 +171,21 @@ async fn agents_prove_their_key() {
     agent.open(PROTOCOL_VERSION).await;
     agent.hello(0, "").await;
     agent.hear().await.unwrap();
+    server.shutdown().await;
+}
+
+/// The agent has the addresses of both servers, and the one it is told nothing by is the wrong one.
+#[tokio::test]
+async fn a_server_without_the_lease_sends_agents_away() {
+    let store = MemoryStore::new();
+    let holder = Arc::new(store.another_process());
+    let server = start(ServerSettings { store: Arc::new(store), ..settings() }).await;
+    let namespace = Namespace { account: "123456789012".into(), region: "us-east-1".into() };
+    holder.acquire(&ClusterKey { namespace, name: ClusterName::default_cluster() }).await.unwrap();
+    let mut agent = connect(&server, None).await.unwrap();
+    agent.open(PROTOCOL_VERSION).await;
+    agent.hello(0, "").await;
+    assert_eq!(agent.hear().await.unwrap_err().code(), Code::Unavailable);
     server.shutdown().await;
 }
 

@@ -10,8 +10,13 @@ pub struct Summary {
     started: Instant,
 }
 
-/// Steps that others depend on run whatever `--only` says.
-const ALWAYS: &[&str] = &["tools", "postgres", "docker", "build"];
+/// What a step needs to have run before it, whatever `--only` says.
+const NEEDS: &[(&str, &[&str])] = &[
+    ("codegen is fresh", &["tools"]),
+    ("tests", &["tools", "postgres", "docker"]),
+    ("real clients", &["tools", "postgres", "docker", "build"]),
+    ("deploy files", &["tools"]),
+];
 
 impl Summary {
     pub fn new(only: Option<String>) -> Self {
@@ -19,7 +24,8 @@ impl Summary {
     }
 
     pub fn step(&mut self, name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
-        let wanted = self.only.as_deref().is_none_or(|only| name.contains(only) || ALWAYS.contains(&name));
+        let needed = |only: &str| NEEDS.iter().any(|(step, needs)| step.contains(only) && needs.contains(&name));
+        let wanted = self.only.as_deref().is_none_or(|only| name.contains(only) || needed(only));
         if !wanted {
             return Ok(());
         }

@@ -5,8 +5,8 @@ use super::super::{ClusterCore, Outbox};
 use super::check_overrides;
 use crate::command::{RunTask, TaskLaunch};
 use crate::{CommandError, Failure, FailureReason, Output};
-use plimsoll_model::{PlacementConstraint, Task, TaskDefinition, TaskId, TokenResult};
-use plimsoll_placement::demand;
+use plimsoll_model::{InstanceId, LaunchType, PlacementConstraint, Task, TaskDefinition, TaskId, TokenResult};
+use plimsoll_placement::{Reason, demand};
 use std::sync::Arc;
 
 impl ClusterCore {
@@ -23,7 +23,7 @@ impl ClusterCore {
         if let Some(TokenResult::Tasks(ids)) = replayed {
             return Ok(self.replay_tasks(&ids, &blueprint, &needs));
         }
-        if !self.derived.fleet.has_active() {
+        if !self.derived.fleet.has_active_of_kind(blueprint.launch_type == LaunchType::External) {
             return Err(CommandError::NoContainerInstances);
         }
         let plan = self.plan(&blueprint, &needs, request.count as usize);
@@ -31,7 +31,7 @@ impl ClusterCore {
             plan.placed.into_iter().map(|(idx, reserved)| self.place(&blueprint, idx, reserved, out)).collect();
         let failures = match plan.rejection {
             None => Vec::new(),
-            Some(_) => self.explain(&blueprint, &needs).into_iter().map(failure).collect(),
+            Some(_) => self.failures(&blueprint, &needs),
         };
         let ids = tasks.iter().map(|task| task.id).collect();
         self.remember(request.client_token, TokenResult::Tasks(ids), out);
@@ -43,10 +43,28 @@ impl ClusterCore {
     fn replay_tasks(&mut self, ids: &[TaskId], blueprint: &Blueprint, needs: &Requirements) -> Output {
         let tasks = ids.iter().filter_map(|id| self.image.tasks.get(id).cloned()).collect();
         let failures = match ids {
-            [] => self.explain(blueprint, needs).into_iter().map(failure).collect(),
+            [] => self.failures(blueprint, needs),
             _ => Vec::new(),
         };
         Output::Tasks { tasks, failures }
+    }
+
+    fn failures(&mut self, blueprint: &Blueprint, needs: &Requirements) -> Vec<Failure> {
+        let refused = self.explain(blueprint, needs);
+        refused.into_iter().map(|(instance, reason)| self.failure(instance, reason, &blueprint.definition)).collect()
+    }
+
+    /// ATTRIBUTE alone helps nobody: the detail says what the definition needs and the instance does not offer (RUN-9).
+    pub(super) fn failure(&self, instance: InstanceId, reason: Reason, definition: &TaskDefinition) -> Failure {
+        let lacking = match self.image.instances.get(&instance) {
+            Some(row) if reason == Reason::Attribute => {
+                let required = definition.requires_attributes.iter();
+                required.filter(|name| !row.attributes.contains_key(*name)).map(|name| &**name).collect::<Vec<_>>()
+            }
+            _ => Vec::new(),
+        };
+        let detail = (!lacking.is_empty()).then(|| format!("Missing attributes: {}", lacking.join(", ")).into());
+        Failure { instance: Some(instance), reason: FailureReason::Placement(reason), detail }
     }
 }
 
@@ -62,8 +80,4 @@ pub(super) fn standalone(definition: Arc<TaskDefinition>, launch: TaskLaunch) ->
         tags: launch.tags,
         definition,
     }
-}
-
-fn failure((instance, reason): (plimsoll_model::InstanceId, plimsoll_placement::Reason)) -> Failure {
-    Failure { instance: Some(instance), reason: FailureReason::Placement(reason), detail: None }
 }

@@ -21,13 +21,16 @@ impl ClusterCore {
         let blueprint = standalone(request.definition, request.launch);
         let (mut tasks, mut failures) = (Vec::new(), Vec::new());
         for id in request.instances {
-            let chosen = self.startable(id).and_then(|idx| {
-                let verdict = self.check(idx, &blueprint, &needs);
-                verdict.map(|reserved| (idx, reserved)).map_err(FailureReason::Placement)
-            });
+            let chosen = match self.startable(id) {
+                Ok(idx) => self.check(idx, &blueprint, &needs).map(|reserved| (idx, reserved)),
+                Err(reason) => {
+                    failures.push(Failure { instance: Some(id), reason, detail: None });
+                    continue;
+                }
+            };
             match chosen {
                 Ok((idx, reserved)) => tasks.push(self.place(&blueprint, idx, reserved, out)),
-                Err(reason) => failures.push(Failure { instance: Some(id), reason, detail: None }),
+                Err(reason) => failures.push(self.failure(id, reason, &blueprint.definition)),
             }
         }
         Ok(Output::Tasks { tasks, failures })

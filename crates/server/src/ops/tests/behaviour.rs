@@ -148,6 +148,44 @@ async fn svc12_absent_is_unchanged_and_empty_clears() {
 }
 
 #[tokio::test]
+async fn svc7_svc12_what_is_switched_off_or_empty_is_accepted_and_not_kept() {
+    let api = Api::with_instances(1).await;
+    let vpc = json!({"family": "vpc", "networkMode": "awsvpc", "containerDefinitions": [{"name": "a", "image": "i", "memory": 4}]});
+    api.ok("RegisterTaskDefinition", vpc).await;
+    let off = json!({"alarms": {"alarmNames": [], "enable": false, "rollback": false}});
+    let create = json!({
+        "serviceName": "s", "taskDefinition": "web", "desiredCount": 0,
+        "deploymentConfiguration": off, "networkConfiguration": {},
+    });
+    let created = api.ok("CreateService", create).await["service"].clone();
+    assert_eq!(created.get("networkConfiguration"), None, "{created}");
+    let update = json!({"service": "s", "deploymentConfiguration": off, "networkConfiguration": {}});
+    let updated = api.ok("UpdateService", update).await["service"].clone();
+    assert_eq!(updated.get("networkConfiguration"), None, "{updated}");
+    assert_eq!(updated["deployments"].as_array().unwrap().len(), 1, "SVC-13: nothing deployed");
+    // RUN-3: the empty network does not pass for one.
+    let refused = api.refused("UpdateService", json!({"service": "s", "taskDefinition": "vpc"})).await;
+    assert!(refused.message.starts_with("Network Configuration must be provided"), "{refused}");
+}
+
+#[tokio::test]
+async fn run9_an_attribute_failure_says_which_one_is_missing() {
+    let api = Api::with_instances(1).await;
+    let checked = json!({"family": "checked", "containerDefinitions": [{
+        "name": "a", "image": "i", "memory": 4, "healthCheck": {"command": ["CMD", "true"]},
+    }]});
+    api.ok("RegisterTaskDefinition", checked).await;
+    let start = json!({"taskDefinition": "checked", "containerInstances": api.instances().await});
+    for answer in [api.run(json!({"taskDefinition": "checked"})).await, api.ok("StartTask", start).await] {
+        let failure = &answer["failures"][0];
+        assert_eq!(failure["reason"], "ATTRIBUTE", "{answer}");
+        let detail = failure["detail"].as_str().unwrap();
+        assert!(detail.starts_with("Missing attributes: "), "{answer}");
+        assert!(detail.contains("ecs.capability.container-health-check"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn td77_a_service_may_keep_its_inactive_definition() {
     let api = Api::with_instances(1).await;
     api.ok("CreateService", json!({"serviceName": "s", "taskDefinition": "web:1", "desiredCount": 0})).await;

@@ -41,6 +41,13 @@ async fn clusters_and_identifiers() {
             // CL-1
             ("CreateCluster", json!({"clusterName": "a b"}), INVALID, "clusterName"),
             ("CreateCluster", json!({"capacityProviders": ["x"]}), UNSUPPORTED, "Capacity providers"),
+            // CL-9
+            (
+                "CreateCluster",
+                json!({"settings": [{"name": "containerInsights", "value": "on"}]}),
+                INVALID,
+                "containerInsights should be one of [enabled,disabled,enhanced], was \"on\"",
+            ),
             // CL-3, CL-4
             ("ListTasks", json!({"cluster": "nowhere"}), CLUSTER_NOT_FOUND, "Cluster not found."),
             ("ListTasks", json!({"cluster": "old"}), CLUSTER_NOT_FOUND, "The referenced cluster was inactive."),
@@ -60,7 +67,12 @@ async fn clusters_and_identifiers() {
                 INVALID,
                 "Identifier is for other. Your cluster is default",
             ),
-            ("DescribeTasks", json!({"tasks": ["feed"]}), INVALID, "feed"),
+            (
+                "DescribeTasks",
+                json!({"tasks": ["feed"]}),
+                INVALID,
+                "\"feed\" is neither the id (32 hexadecimal digits) nor the ARN of a task",
+            ),
             ("DescribeServices", json!({"services": [own]}), INVALID, "task/default"),
             ("StopTask", json!({"task": "x y"}), INVALID, "x y"),
             ("ListTasks", json!({"cluster": "arn:aws:ecs:eu-west-1:999999999999:cluster/x"}), INVALID, "999999999999"),
@@ -242,6 +254,13 @@ async fn running_tasks() {
             ),
             // RUN-7
             ("RunTask", run(json!({"cluster": "bare"})), INVALID, "No Container Instances were found in your cluster."),
+            // RUN-7: there are instances, none of the kind that EXTERNAL needs.
+            (
+                "RunTask",
+                run(json!({"launchType": "EXTERNAL"})),
+                INVALID,
+                "No Container Instances were found in your cluster.",
+            ),
             // RUN-13, RUN-14
             ("StopTask", json!({"task": UNKNOWN}), INVALID, "The referenced task was not found."),
             ("ListTasks", json!({"startedBy": "me", "family": "web"}), INVALID, "startedBy"),
@@ -276,6 +295,7 @@ async fn services() {
             ("CreateService", json!({"serviceName": "s", "desiredCount": 1}), INVALID, "taskDefinition"),
             ("CreateService", create(json!({"deploymentController": {"type": "CODE_DEPLOY"}})), UNSUPPORTED, "CODE_DEPLOY"),
             ("CreateService", create(json!({"deploymentController": {"type": "EXTERNAL"}})), UNSUPPORTED, "EXTERNAL"),
+            ("CreateService", json!({"serviceName": "s", "deploymentController": {"type": "EXTERNAL"}}), UNSUPPORTED, "EXTERNAL"),
             // SVC-3
             ("CreateService", create(json!({"serviceName": "known"})), INVALID, "Creation of service was not idempotent."),
             // SVC-5

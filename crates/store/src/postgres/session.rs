@@ -1,4 +1,4 @@
-//! Leases, and the session that keeps them: its own connection, away from commits and their load (D-2).
+//! Leases, and the database connection that keeps them: one of its own, away from commits and their load (D-2).
 //!
 //! Besides renewing the rows, the session holds an advisory lock per lease, a sign of life: the server frees those the
 //! moment the process dies, so the next process need not wait for the lease to run out.

@@ -9,37 +9,54 @@ pub const TARGET_PREFIX: &str = "AmazonEC2ContainerServiceV20141113";
 /// The operations that have request and response types.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Call {
+    ContinueServiceDeployment,
+    CreateCapacityProvider,
     CreateCluster,
     CreateService,
+    CreateTaskSet,
     DeleteAttributes,
+    DeleteCapacityProvider,
     DeleteCluster,
     DeleteService,
+    DeleteTaskSet,
     DeregisterContainerInstance,
     DeregisterTaskDefinition,
+    DescribeCapacityProviders,
     DescribeClusters,
     DescribeContainerInstances,
+    DescribeServiceDeployments,
+    DescribeServiceRevisions,
     DescribeServices,
     DescribeTaskDefinition,
+    DescribeTaskSets,
     DescribeTasks,
     DiscoverPollEndpoint,
+    GetTaskProtection,
     ListAttributes,
     ListClusters,
     ListContainerInstances,
+    ListServiceDeployments,
     ListServices,
     ListTaskDefinitionFamilies,
     ListTaskDefinitions,
     ListTasks,
     PutAttributes,
+    PutClusterCapacityProviders,
     RegisterContainerInstance,
     RegisterTaskDefinition,
     RunTask,
     StartTask,
+    StopServiceDeployment,
     StopTask,
     SubmitContainerStateChange,
     SubmitTaskStateChange,
+    UpdateCapacityProvider,
     UpdateContainerAgent,
     UpdateContainerInstancesState,
     UpdateService,
+    UpdateServicePrimaryTaskSet,
+    UpdateTaskProtection,
+    UpdateTaskSet,
 }
 
 /// Ascending by name.
@@ -61,7 +78,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "ContinueServiceDeployment",
-        call: None,
+        call: Some(Call::ContinueServiceDeployment),
         input: &CONTINUE_SERVICE_DEPLOYMENT_REQUEST,
         output: &CONTINUE_SERVICE_DEPLOYMENT_RESPONSE,
         errors: &[
@@ -75,7 +92,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "CreateCapacityProvider",
-        call: None,
+        call: Some(Call::CreateCapacityProvider),
         input: &CREATE_CAPACITY_PROVIDER_REQUEST,
         output: &CREATE_CAPACITY_PROVIDER_RESPONSE,
         errors: &[
@@ -165,7 +182,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "CreateTaskSet",
-        call: None,
+        call: Some(Call::CreateTaskSet),
         input: &CREATE_TASK_SET_REQUEST,
         output: &CREATE_TASK_SET_RESPONSE,
         errors: &[
@@ -206,7 +223,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "DeleteCapacityProvider",
-        call: None,
+        call: Some(Call::DeleteCapacityProvider),
         input: &DELETE_CAPACITY_PROVIDER_REQUEST,
         output: &DELETE_CAPACITY_PROVIDER_RESPONSE,
         errors: &[
@@ -313,7 +330,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "DeleteTaskSet",
-        call: None,
+        call: Some(Call::DeleteTaskSet),
         input: &DELETE_TASK_SET_REQUEST,
         output: &DELETE_TASK_SET_RESPONSE,
         errors: &[
@@ -351,7 +368,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "DescribeCapacityProviders",
-        call: None,
+        call: Some(Call::DescribeCapacityProviders),
         input: &DESCRIBE_CAPACITY_PROVIDERS_REQUEST,
         output: &DESCRIBE_CAPACITY_PROVIDERS_RESPONSE,
         errors: &[
@@ -492,7 +509,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "DescribeServiceDeployments",
-        call: None,
+        call: Some(Call::DescribeServiceDeployments),
         input: &DESCRIBE_SERVICE_DEPLOYMENTS_REQUEST,
         output: &DESCRIBE_SERVICE_DEPLOYMENTS_RESPONSE,
         errors: &[
@@ -507,7 +524,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "DescribeServiceRevisions",
-        call: None,
+        call: Some(Call::DescribeServiceRevisions),
         input: &DESCRIBE_SERVICE_REVISIONS_REQUEST,
         output: &DESCRIBE_SERVICE_REVISIONS_RESPONSE,
         errors: &[
@@ -542,7 +559,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "DescribeTaskSets",
-        call: None,
+        call: Some(Call::DescribeTaskSets),
         input: &DESCRIBE_TASK_SETS_REQUEST,
         output: &DESCRIBE_TASK_SETS_RESPONSE,
         errors: &[
@@ -608,7 +625,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "GetTaskProtection",
-        call: None,
+        call: Some(Call::GetTaskProtection),
         input: &GET_TASK_PROTECTION_REQUEST,
         output: &GET_TASK_PROTECTION_RESPONSE,
         errors: &[
@@ -738,7 +755,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "ListServiceDeployments",
-        call: None,
+        call: Some(Call::ListServiceDeployments),
         input: &LIST_SERVICE_DEPLOYMENTS_REQUEST,
         output: &LIST_SERVICE_DEPLOYMENTS_RESPONSE,
         errors: &[
@@ -849,7 +866,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "PutClusterCapacityProviders",
-        call: None,
+        call: Some(Call::PutClusterCapacityProviders),
         input: &PUT_CLUSTER_CAPACITY_PROVIDERS_REQUEST,
         output: &PUT_CLUSTER_CAPACITY_PROVIDERS_RESPONSE,
         errors: &[
@@ -936,7 +953,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "StopServiceDeployment",
-        call: None,
+        call: Some(Call::StopServiceDeployment),
         input: &STOP_SERVICE_DEPLOYMENT_REQUEST,
         output: &STOP_SERVICE_DEPLOYMENT_RESPONSE,
         errors: &[
@@ -1032,7 +1049,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "UpdateCapacityProvider",
-        call: None,
+        call: Some(Call::UpdateCapacityProvider),
         input: &UPDATE_CAPACITY_PROVIDER_REQUEST,
         output: &UPDATE_CAPACITY_PROVIDER_RESPONSE,
         errors: &[
@@ -1169,7 +1186,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "UpdateServicePrimaryTaskSet",
-        call: None,
+        call: Some(Call::UpdateServicePrimaryTaskSet),
         input: &UPDATE_SERVICE_PRIMARY_TASK_SET_REQUEST,
         output: &UPDATE_SERVICE_PRIMARY_TASK_SET_RESPONSE,
         errors: &[
@@ -1186,7 +1203,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "UpdateTaskProtection",
-        call: None,
+        call: Some(Call::UpdateTaskProtection),
         input: &UPDATE_TASK_PROTECTION_REQUEST,
         output: &UPDATE_TASK_PROTECTION_RESPONSE,
         errors: &[
@@ -1201,7 +1218,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "UpdateTaskSet",
-        call: None,
+        call: Some(Call::UpdateTaskSet),
         input: &UPDATE_TASK_SET_REQUEST,
         output: &UPDATE_TASK_SET_RESPONSE,
         errors: &[

@@ -58,6 +58,23 @@ use serde_json::Value;
 pub async fn dispatch(context: &Context, operation: &'static Operation, input: Value) -> Result<Value, ApiError> {
     let call = operation.call.ok_or_else(|| not_implemented(operation))?;
     match call {
+        Call::ContinueServiceDeployment
+        | Call::CreateCapacityProvider
+        | Call::CreateTaskSet
+        | Call::DeleteCapacityProvider
+        | Call::DeleteTaskSet
+        | Call::DescribeCapacityProviders
+        | Call::DescribeServiceDeployments
+        | Call::DescribeServiceRevisions
+        | Call::DescribeTaskSets
+        | Call::GetTaskProtection
+        | Call::ListServiceDeployments
+        | Call::PutClusterCapacityProviders
+        | Call::StopServiceDeployment
+        | Call::UpdateCapacityProvider
+        | Call::UpdateServicePrimaryTaskSet
+        | Call::UpdateTaskProtection
+        | Call::UpdateTaskSet => Err(not_implemented(operation)),
         Call::CreateCluster => answer(create_cluster::run(context, parse(input)?).await),
         Call::CreateService => answer(create_service::run(context, &input).await),
         Call::DeleteAttributes => answer(delete_attributes::run(context, parse(input)?).await),

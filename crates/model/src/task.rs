@@ -188,6 +188,8 @@ pub struct Task {
     pub stopping_at: Option<Timestamp>,
     pub execution_stopped_at: Option<Timestamp>,
     pub stopped_at: Option<Timestamp>,
+    /// Until then the scheduler does not choose it to be stopped (PROT-1); absent when it is not protected.
+    pub protected_until: Option<Timestamp>,
     pub containers: Vec<Container>,
     pub tags: Tags,
 }
@@ -205,6 +207,10 @@ impl Task {
     /// Told to stop, not yet confirmed.
     pub fn is_stopping(&self) -> bool {
         self.desired_status == DesiredStatus::Stopped && self.last_status != TaskStatus::Stopped
+    }
+
+    pub fn is_protected(&self) -> bool {
+        self.protected_until.is_some()
     }
 
     /// Running as far as anybody knows: counted in runningCount (SVC-11).

@@ -131,6 +131,7 @@ fn task(number: usize, definition: &TaskDefinitionId) -> Task {
         stopping_at: None,
         execution_stopped_at: None,
         stopped_at: None,
+        protected_until: None,
         containers: vec![Container::pending("main".into())],
         tags: Tags::new(),
     }

@@ -100,6 +100,7 @@ impl ClusterCore {
             stopping_at: None,
             execution_stopped_at: None,
             stopped_at: None,
+            protected_until: None,
             tags: blueprint.tags.clone(),
         };
         self.create_task(row, &blueprint.definition, out)

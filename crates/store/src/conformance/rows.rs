@@ -221,6 +221,7 @@ pub fn bare_task(id: u128, instance: u128, definition: &TaskDefinitionId) -> Tas
         stopping_at: None,
         execution_stopped_at: None,
         stopped_at: None,
+        protected_until: None,
         containers: Vec::new(),
         tags: Tags::new(),
     }
@@ -256,6 +257,7 @@ pub fn full_ending(task: &mut Task) {
     task.stopping_at = Some(at(13));
     task.execution_stopped_at = Some(at(14));
     task.stopped_at = Some(at(15));
+    task.protected_until = Some(at(16));
     task.containers = vec![full_container()];
     task.tags = tags();
 }

@@ -1,14 +1,14 @@
 //! Connections, and what is asked of the server before the first of them is used.
 
 use crate::error::Error;
-use crate::migrate::migrate;
+use crate::migrate::{Migrations, migrate, migrations};
 use crate::open::Settings;
 use crate::sql_error::while_doing;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use std::str::FromStr;
 
-const ROWS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/postgres/0001_rows.sql"));
+const MIGRATIONS: Migrations = migrations!("postgres");
 
 pub(super) fn parse(url: &str) -> Result<PgConnectOptions, Error> {
     let options = PgConnectOptions::from_str(url).map_err(|error| Error::Url { problem: error.to_string() })?;
@@ -66,7 +66,7 @@ pub(super) async fn prepare(pool: &PgPool, settings: &Settings) -> Result<(), Er
     if encoding != "UTF8" {
         return Err(Error::Encoding { encoding });
     }
-    migrate(&mut *connection, ROWS).await
+    migrate(&mut *connection, MIGRATIONS).await
 }
 
 /// D-1. Weaker settings acknowledge a commit before it is on disk.

@@ -28,6 +28,7 @@ pub(super) struct TaskColumns<'a> {
     stopped_at: Vec<Option<i64>>,
     containers: Vec<String>,
     tags: Vec<Option<String>>,
+    protected_until: Vec<Option<i64>>,
 }
 
 /// Written once, at placement.
@@ -83,28 +84,29 @@ impl<'a> TaskColumns<'a> {
         self.stopped_at.push(millis(task.stopped_at));
         self.containers.push(json(&task.containers));
         self.tags.push(json_if(!task.tags.is_empty(), &task.tags));
+        self.protected_until.push(millis(task.protected_until));
     }
 
     pub fn insert(self, cluster_id: i32) -> Query<'static, Postgres, PgArguments> {
         let sql = "INSERT INTO tasks (cluster_id, id, version, desired_status, last_status, health, stop_code,
                        stopped_reason, pull_started_at, pull_stopped_at, started_at, stopping_at,
-                       execution_stopped_at, stopped_at, containers, tags, instance, family, revision, service,
-                       deployment, task_group, started_by, launch_type, cpu_units, memory_mib, ports, gpus, overrides,
+                       execution_stopped_at, stopped_at, containers, tags, protected_until, instance, family, revision,
+                       service, deployment, task_group, started_by, launch_type, cpu_units, memory_mib, ports, gpus, overrides,
                        enable_execute_command, created_at)
                    SELECT $1, id, version, desired_status, last_status, health, stop_code, stopped_reason,
                        pull_started_at, pull_stopped_at, started_at, stopping_at, execution_stopped_at, stopped_at,
-                       containers::json, tags::json, instance, family, revision, service, deployment, task_group,
-                       started_by, launch_type, cpu_units, memory_mib, ports::json, gpus::json, overrides::json,
+                       containers::json, tags::json, protected_until, instance, family, revision, service, deployment,
+                       task_group, started_by, launch_type, cpu_units, memory_mib, ports::json, gpus::json, overrides::json,
                        enable_execute_command, created_at
                    FROM UNNEST($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
                        $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[],
-                       $15::text[], $16::text[], $17::uuid[], $18::text[], $19::bigint[], $20::text[], $21::bigint[],
-                       $22::text[], $23::text[], $24::text[], $25::bigint[], $26::bigint[], $27::text[], $28::text[],
-                       $29::text[], $30::boolean[], $31::bigint[])
+                       $15::text[], $16::text[], $17::bigint[], $18::uuid[], $19::text[], $20::bigint[], $21::text[],
+                       $22::bigint[], $23::text[], $24::text[], $25::text[], $26::bigint[], $27::bigint[], $28::text[], $29::text[],
+                       $30::text[], $31::boolean[], $32::bigint[])
                    AS put (id, version, desired_status, last_status, health, stop_code, stopped_reason,
                        pull_started_at, pull_stopped_at, started_at, stopping_at, execution_stopped_at, stopped_at,
-                       containers, tags, instance, family, revision, service, deployment, task_group, started_by,
-                       launch_type, cpu_units, memory_mib, ports, gpus, overrides, enable_execute_command,
+                       containers, tags, protected_until, instance, family, revision, service, deployment, task_group,
+                       started_by, launch_type, cpu_units, memory_mib, ports, gpus, overrides, enable_execute_command,
                        created_at)";
         let (statement, fixed) = self.bind_changing(query(sql).bind(cluster_id));
         fixed.bind(statement)
@@ -119,21 +121,22 @@ impl<'a> TaskColumns<'a> {
                        stopped_reason = put.stopped_reason, pull_started_at = put.pull_started_at,
                        pull_stopped_at = put.pull_stopped_at, started_at = put.started_at,
                        stopping_at = put.stopping_at, execution_stopped_at = put.execution_stopped_at,
-                       stopped_at = put.stopped_at, containers = put.containers::json, tags = put.tags::json
+                       stopped_at = put.stopped_at, containers = put.containers::json, tags = put.tags::json,
+                       protected_until = put.protected_until
                    FROM (
                        SELECT *, (SELECT ctid FROM tasks AS old WHERE old.cluster_id = $1 AND old.id = given.id) AS place
                        FROM UNNEST($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
                            $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
-                           $14::bigint[], $15::text[], $16::text[])
+                           $14::bigint[], $15::text[], $16::text[], $17::bigint[])
                        AS given (id, version, desired_status, last_status, health, stop_code, stopped_reason,
                            pull_started_at, pull_stopped_at, started_at, stopping_at, execution_stopped_at, stopped_at,
-                           containers, tags)
+                           containers, tags, protected_until)
                    ) AS put
                    WHERE tasks.ctid = put.place";
         self.bind_changing(query(sql).bind(cluster_id)).0
     }
 
-    /// In the order of `$2` to `$16`.
+    /// In the order of `$2` to `$17`.
     fn bind_changing(
         self,
         statement: Query<'static, Postgres, PgArguments>,
@@ -153,7 +156,8 @@ impl<'a> TaskColumns<'a> {
             .bind(self.execution_stopped_at)
             .bind(self.stopped_at)
             .bind(self.containers)
-            .bind(self.tags);
+            .bind(self.tags)
+            .bind(self.protected_until);
         (statement, self.fixed)
     }
 }
@@ -177,7 +181,7 @@ impl<'a> Fixed<'a> {
         self.created_at.push(task.created_at.as_millis());
     }
 
-    /// In the order of `$17` to `$31`.
+    /// In the order of `$18` to `$32`.
     fn bind(self, statement: Query<'static, Postgres, PgArguments>) -> Query<'static, Postgres, PgArguments> {
         statement
             .bind(self.instance)

@@ -43,6 +43,7 @@ pub(crate) struct TaskRow<'r> {
     pub stopped_at: Option<i64>,
     pub containers: &'r str,
     pub tags: Option<&'r str>,
+    pub protected_until: Option<i64>,
 }
 
 /// Fills a [`TaskRow`] from the row of either driver, whose types have no useful trait in common.
@@ -79,6 +80,7 @@ macro_rules! read_task {
             stopped_at: $row.try_get_unchecked(27)?,
             containers: $row.try_get_unchecked(28)?,
             tags: $row.try_get_unchecked(29)?,
+            protected_until: $row.try_get_unchecked(30)?,
         }
     };
 }
@@ -286,6 +288,7 @@ impl ImageBuilder {
             stopping_at: time(row.stopping_at),
             execution_stopped_at: time(row.execution_stopped_at),
             stopped_at: time(row.stopped_at),
+            protected_until: time(row.protected_until),
             containers: interner.containers(row.containers)?,
             tags: interner.tags(row.tags)?,
         })

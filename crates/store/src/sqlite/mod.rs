@@ -9,7 +9,7 @@ mod write;
 
 use crate::error::Error;
 use crate::lease::Lease;
-use crate::migrate::migrate;
+use crate::migrate::{Migrations, migrate, migrations};
 use crate::open::Settings;
 use crate::rows::{corrupt, integer};
 use crate::sql_error::while_doing;
@@ -28,7 +28,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
-const ROWS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/sqlite/0001_rows.sql"));
+const MIGRATIONS: Migrations = migrations!("sqlite");
 
 pub struct SqliteStore {
     /// Its commands run one after the other: whatever is sent here comes after every commit sent before, also one
@@ -56,7 +56,7 @@ impl SqliteStore {
             .pragma("cache_size", "-65536")
             .disable_statement_logging();
         let mut writer = options.connect().await.map_err(while_doing("opening the database file"))?;
-        migrate(&mut writer, ROWS).await?;
+        migrate(&mut writer, MIGRATIONS).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(settings.reader_connections_max)
             .acquire_timeout(settings.connect_timeout)

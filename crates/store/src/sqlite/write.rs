@@ -73,18 +73,19 @@ const PUT_USE: &str = "UPDATE instance_usage SET cpu_units_used = used.cpu_units
 
 const CREATE_TASKS: &str = "INSERT INTO tasks (cluster_id, id, version, desired_status, last_status, health, stop_code,
         stopped_reason, pull_started_at, pull_stopped_at, started_at, stopping_at, execution_stopped_at, stopped_at,
-        containers, tags, instance, family, revision, service, deployment, task_group, started_by, launch_type,
+        containers, tags, protected_until, instance, family, revision, service, deployment, task_group, started_by, launch_type,
         cpu_units, memory_mib, ports, gpus, overrides, enable_execute_command, created_at)
     SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
         value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15,
         value ->> 16, value ->> 17, value ->> 18, value ->> 19, value ->> 20, value ->> 21, value ->> 22, value ->> 23,
-        value ->> 24, value ->> 25, value ->> 26, value ->> 27, value ->> 28, value ->> 29
+        value ->> 24, value ->> 25, value ->> 26, value ->> 27, value ->> 28, value ->> 29, value ->> 30
     FROM json_each(?2)";
 const UPDATE_TASKS: &str = "UPDATE tasks SET version = put.value ->> 1, desired_status = put.value ->> 2,
         last_status = put.value ->> 3, health = put.value ->> 4, stop_code = put.value ->> 5,
         stopped_reason = put.value ->> 6, pull_started_at = put.value ->> 7, pull_stopped_at = put.value ->> 8,
         started_at = put.value ->> 9, stopping_at = put.value ->> 10, execution_stopped_at = put.value ->> 11,
-        stopped_at = put.value ->> 12, containers = put.value ->> 13, tags = put.value ->> 14
+        stopped_at = put.value ->> 12, containers = put.value ->> 13, tags = put.value ->> 14,
+        protected_until = put.value ->> 15
     FROM (SELECT value,
               (SELECT rowid FROM tasks AS old WHERE old.cluster_id = ?1 AND old.id = value ->> 0) AS place
           FROM json_each(?2)) AS put
@@ -239,5 +240,6 @@ fn changing<S: SerializeSeq>(row: &mut S, task: &Task) -> Result<(), S::Error> {
     row.serialize_element(&task.execution_stopped_at)?;
     row.serialize_element(&task.stopped_at)?;
     row.serialize_element(&task.containers)?;
-    row.serialize_element(&Some(&task.tags).filter(|tags| !tags.is_empty()))
+    row.serialize_element(&Some(&task.tags).filter(|tags| !tags.is_empty()))?;
+    row.serialize_element(&task.protected_until)
 }

@@ -50,7 +50,9 @@ pub struct Service {
     pub name: ServiceName,
     pub status: ServiceStatus,
     pub desired_count: u32,
-    pub definition: TaskDefinitionId,
+    /// What its tasks are made of; a service may be without until somebody says.
+    #[serde(default)]
+    pub definition: Option<TaskDefinitionId>,
     pub launch_type: LaunchType,
     pub scheduling_strategy: SchedulingStrategy,
     pub deployment_configuration: DeploymentConfiguration,

@@ -74,7 +74,7 @@ pub(crate) fn set_status(definition: &mut TaskDefinition, status: TaskDefinition
 pub(crate) fn named_by(image: &Image) -> BTreeSet<TaskDefinitionId> {
     let mut named = BTreeSet::new();
     let of_tasks = image.tasks.values().map(|row| &row.definition);
-    let of_services = image.services.values().map(|row| &row.definition);
+    let of_services = image.services.values().filter_map(|row| row.definition.as_ref());
     let of_deployments = image.deployments.values().map(|row| &row.definition);
     for id in of_tasks.chain(of_services).chain(of_deployments) {
         // A million tasks name a handful of definitions: look before cloning.

@@ -70,9 +70,14 @@ impl ClusterCore {
 
     // --- services and deployments ---
 
-    pub(super) fn put_service(&mut self, row: Service, definition: &Arc<TaskDefinition>, out: &mut Outbox) {
-        let before = self.image.services.get(&row.name).map(|old| old.definition.clone());
-        self.reference(definition, out);
+    /// `definition` is the one that the row names.
+    pub(super) fn put_service(&mut self, row: Service, definition: Option<&Arc<TaskDefinition>>, out: &mut Outbox) {
+        let given = definition.map(|definition| &definition.id);
+        assert_eq!(row.definition.as_ref(), given, "a row comes with the definition that it names");
+        let before = self.image.services.get(&row.name).and_then(|old| old.definition.clone());
+        if let Some(definition) = definition {
+            self.reference(definition, out);
+        }
         self.write_service(row, out);
         if let Some(id) = before {
             self.release(&id, out);
@@ -114,7 +119,9 @@ impl ClusterCore {
         let Some(row) = self.image.services.get(name).cloned() else { return };
         self.timers.cancel(&Timer::ForgetService(name.clone()));
         self.emit(Change::ServiceRemoved(name.clone()), out);
-        self.release(&row.definition, out);
+        if let Some(definition) = &row.definition {
+            self.release(definition, out);
+        }
     }
 
     pub(super) fn create_deployment(&mut self, row: Deployment, definition: &Arc<TaskDefinition>, out: &mut Outbox) {

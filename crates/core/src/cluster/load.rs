@@ -65,7 +65,7 @@ impl ClusterCore {
         let references = image
             .services
             .values()
-            .map(|row| &row.definition)
+            .filter_map(|row| row.definition.as_ref())
             .chain(image.deployments.values().map(|row| &row.definition))
             .chain(image.tasks.values().map(|row| &row.definition));
         for id in references {
@@ -106,7 +106,10 @@ fn check(image: &Image) -> Result<(), String> {
         false => Err(format!("{whose} names task definition {id}, which is not stored")),
     };
     for service in image.services.values() {
-        defined(&service.definition, format!("service {}", service.name))?;
+        match &service.definition {
+            Some(definition) => defined(definition, format!("service {}", service.name))?,
+            None => return Err(format!("service {} has no task definition", service.name)),
+        }
         let primaries = image
             .deployments_of_service(&service.name)
             .filter(|deployment| deployment.status == DeploymentStatus::Primary)

@@ -111,7 +111,8 @@ fn service(before: Option<&Service>, row: &Service) -> Option<String> {
     if before.map(shown) == Some(shown(row)) {
         return None;
     }
-    Some(format!("service {}: {}, desired {}, {}", row.name, row.status.as_str(), row.desired_count, row.definition))
+    let definition = row.definition.as_ref().map_or("no definition".to_owned(), ToString::to_string);
+    Some(format!("service {}: {}, desired {}, {definition}", row.name, row.status.as_str(), row.desired_count))
 }
 
 fn deployment(before: Option<&Deployment>, row: &Deployment, labels: &mut Labels) -> Option<String> {

@@ -27,14 +27,15 @@ pub(super) async fn run(
     let cluster = resolve::active_cluster(context, arns)?;
     let row = cluster.read(|image| {
         let row = image.services.get(&name)?;
-        Some((Arc::clone(row), image.definitions.get(&row.definition).cloned()))
+        let definition = row.definition.as_ref().and_then(|id| image.definitions.get(id));
+        Some((Arc::clone(row), definition.cloned()))
     })?;
     let Some((row, current)) = row else {
         return Err(command_error(&cluster.arns, CommandError::ServiceNotFound { service: name }));
     };
     let definition = match reference {
         Some(reference) => {
-            let used_by = UsedBy::ServiceOn(&row.definition);
+            let used_by = row.definition.as_ref().map_or(UsedBy::Service, UsedBy::ServiceOn);
             Some(definitions::usable(context, reference.as_ref(), used_by).await?)
         }
         None => None,

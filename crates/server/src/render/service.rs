@@ -61,7 +61,7 @@ impl ServiceView {
             running_count: count(self.counts.running),
             pending_count: count(self.counts.pending),
             launch_type: Some(row.launch_type.as_str().into()),
-            task_definition: Some(arns.definition(&row.definition)),
+            task_definition: row.definition.as_ref().map(|id| arns.definition(id)),
             deployment_configuration: Some(deployment_configuration(row)),
             deployment_controller: Some(types::DeploymentController { r#type: Some("ECS".into()) }),
             deployments: Some(self.deployments.iter().map(|one| self.deployment(arns, one)).collect()),

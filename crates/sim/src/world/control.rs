@@ -107,7 +107,7 @@ impl World {
     pub fn stored_image(&self) -> Image {
         let mut image = self.control.stored.recounted();
         let tasks = image.tasks.values().map(|row| &row.definition);
-        let services = image.services.values().map(|row| &row.definition);
+        let services = image.services.values().filter_map(|row| row.definition.as_ref());
         let deployments = image.deployments.values().map(|row| &row.definition);
         let named: Vec<_> = tasks.chain(services).chain(deployments).collect();
         let found = named.into_iter().filter_map(|id| self.definitions.get(id)).map(Arc::clone).collect::<Vec<_>>();

@@ -114,7 +114,8 @@ impl World {
 
     fn repair(&self, service: &Service, cpu_share: u32, port_is_free: &mut bool) -> Command {
         let mut update = unchanged(service.name.clone());
-        let mut definition = self.definitions.get(&service.definition).map(Arc::clone);
+        let named = service.definition.as_ref();
+        let mut definition = named.and_then(|id| self.definitions.get(id)).map(Arc::clone);
         let holds_port = |definition: &TaskDefinition| definition.id.family.as_str() == "port";
         let mut nodes = u32::MAX;
         if definition.as_ref().is_some_and(|one| holds_port(one)) {

@@ -111,7 +111,7 @@ pub fn bare_service(name: &str, definition: &TaskDefinitionId) -> Service {
         name: service_name(name),
         status: ServiceStatus::Active,
         desired_count: 0,
-        definition: definition.clone(),
+        definition: Some(definition.clone()),
         launch_type: LaunchType::Ec2,
         scheduling_strategy: SchedulingStrategy::Replica,
         deployment_configuration: DeploymentConfiguration {

@@ -37,7 +37,7 @@ impl ClusterCore {
             name: request.name,
             status: ServiceStatus::Active,
             desired_count: request.desired_count,
-            definition: request.definition.id.clone(),
+            definition: Some(request.definition.id.clone()),
             launch_type: request.launch_type,
             scheduling_strategy: request.scheduling_strategy,
             deployment_configuration: request.deployment_configuration,
@@ -54,7 +54,7 @@ impl ClusterCore {
             tags: request.tags,
             echo: request.echo,
         };
-        self.put_service(row, &request.definition, out);
+        self.put_service(row, Some(&request.definition), out);
         self.new_deployment(&service, request.desired_count, &request.definition, out);
         self.work.mark(&service);
         Ok(Output::Service(service))

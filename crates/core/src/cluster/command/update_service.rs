@@ -27,20 +27,22 @@ impl ClusterCore {
             }
             Some(row) => Arc::clone(row),
         };
-        let current = &self.derived.definitions.get(&before.definition).definition;
-        let changed = request.definition.as_ref().filter(|definition| definition.id != before.definition);
-        let definition = Arc::clone(changed.unwrap_or(current));
+        let current = before.definition.as_ref().expect("a service with rolling deployments has a definition");
+        let definition = match &request.definition {
+            Some(given) if given.id != *current => Arc::clone(given),
+            Some(_) | None => Arc::clone(&self.derived.definitions.get(current).definition),
+        };
         let constraints = request.placement_constraints.as_ref().unwrap_or(&before.placement_constraints).clone();
         self.parse_constraints(&definition, &constraints)?;
 
         let deploys = request.force_new_deployment
-            || definition.id != before.definition
+            || definition.id != *current
             || DEPLOYING_MEMBERS.iter().any(|member| changes(&before.echo, &request.echo, member));
         let mut row = Service::clone(&before);
         apply(&mut row, request);
-        row.definition = definition.id.clone();
+        row.definition = Some(definition.id.clone());
         let (desired_count, grace) = (row.desired_count, row.health_check_grace_period_seconds);
-        self.put_service(row, &definition, out);
+        self.put_service(row, Some(&definition), out);
         if deploys {
             self.replace_primary(&service, desired_count, &definition, out);
         } else if desired_count != before.desired_count {

@@ -15,16 +15,33 @@ pub enum Command {
     CreateCluster(CreateCluster),
     DeleteCluster,
     RegisterContainerInstance(Box<RegisterContainerInstance>),
-    DeregisterContainerInstance { instance: InstanceId, force: bool },
-    UpdateContainerInstancesState { instances: Vec<InstanceId>, status: InstanceStatus },
+    DeregisterContainerInstance {
+        instance: InstanceId,
+        force: bool,
+    },
+    UpdateContainerInstancesState {
+        instances: Vec<InstanceId>,
+        status: InstanceStatus,
+    },
     PutAttributes(Vec<AttributeTarget>),
     DeleteAttributes(Vec<AttributeTarget>),
     CreateService(Box<CreateService>),
     UpdateService(Box<UpdateService>),
-    DeleteService { service: ServiceName, force: bool },
+    /// `protect_ms` from now on; `None` ends the protection (PROT-1).
+    UpdateTaskProtection {
+        tasks: Vec<TaskId>,
+        protect_ms: Option<u64>,
+    },
+    DeleteService {
+        service: ServiceName,
+        force: bool,
+    },
     RunTask(Box<RunTask>),
     StartTask(Box<StartTask>),
-    StopTask { task: TaskId, reason: Option<Arc<str>> },
+    StopTask {
+        task: TaskId,
+        reason: Option<Arc<str>>,
+    },
     SubmitTaskStateChange(Box<SubmitTaskStateChange>),
     SubmitContainerStateChange(Box<SubmitContainerStateChange>),
 }
@@ -181,7 +198,22 @@ pub enum Output {
         tasks: Vec<Arc<Task>>,
         failures: Vec<Failure>,
     },
+    /// Tasks whose protection was set or ended, and those it could not be set for (PROT-2).
+    Protection {
+        tasks: Vec<Arc<Task>>,
+        refused: Vec<(TaskId, ProtectionRefusal)>,
+    },
     Acknowledged,
+}
+
+/// Why the protection of a task was not changed (PROT-2).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum ProtectionRefusal {
+    Missing,
+    /// It is no service's task, or it is stopping.
+    TaskNotValid,
+    /// As many tasks of the service are protected as are desired.
+    DeploymentBlocked,
 }
 
 /// One entry of `failures[]`.

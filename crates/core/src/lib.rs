@@ -11,6 +11,6 @@ pub mod protocol;
 pub mod task_definition;
 
 pub use cluster::{ClusterConfig, ClusterCore, Effect, Input, LoadError, Outbox, Reply, RequestId};
-pub use command::{Command, Failure, FailureReason, Output};
+pub use command::{Command, Failure, FailureReason, Output, ProtectionRefusal};
 pub use error::CommandError;
 pub use node::{NodeConfig, NodeCore};

@@ -284,8 +284,13 @@ impl ClusterCore {
         if slot.is_none() {
             self.timers.cancel(&timer);
         }
+        let protection = Timer::Protection(task.id);
+        match task.protected_until.filter(|_| slot.is_some()) {
+            Some(at) => self.timers.set(protection, at),
+            None => self.timers.cancel(&protection),
+        }
         let index = self.derived.services.entry(name.clone()).or_default();
-        let moved = index.place(task.id, slot);
+        let moved = index.place(task.id, slot) | index.protect(task.id, slot.is_some() && task.is_protected());
         if index.is_empty() {
             self.derived.services.remove(name);
         }

@@ -14,6 +14,7 @@ mod stop_task;
 mod submit_state;
 mod update_instances_state;
 mod update_service;
+mod update_task_protection;
 
 use super::{ClusterCore, Outbox};
 use crate::{Command, CommandError, Output};
@@ -42,6 +43,9 @@ impl ClusterCore {
             Command::DeleteAttributes(targets) => self.delete_attributes(targets, out),
             Command::CreateService(request) => self.create_service(*request, out),
             Command::UpdateService(request) => self.update_service(*request, out),
+            Command::UpdateTaskProtection { tasks, protect_ms } => {
+                Ok(self.update_task_protection(&tasks, protect_ms, out))
+            }
             Command::DeleteService { service, force } => self.delete_service(&service, force, out),
             Command::RunTask(request) => self.run_task(*request, out),
             Command::StartTask(request) => self.start_task(*request, out),

@@ -22,6 +22,8 @@ pub(super) struct Derived {
 pub(super) struct ServiceIndex {
     pub deployments: BTreeMap<DeploymentId, DeploymentIndex>,
     slots: BTreeMap<TaskId, Slot>,
+    /// Invariant: the live tasks that are protected.
+    protected: BTreeSet<TaskId>,
 }
 
 #[derive(Debug, Default)]
@@ -103,6 +105,16 @@ impl ServiceIndex {
 
     pub fn is_empty(&self) -> bool {
         self.deployments.is_empty()
+    }
+
+    /// Live tasks that the scheduler must not choose to stop (PROT-4).
+    pub fn protected(&self) -> &BTreeSet<TaskId> {
+        &self.protected
+    }
+
+    /// True when that is news.
+    pub fn protect(&mut self, task: TaskId, is_protected: bool) -> bool {
+        if is_protected { self.protected.insert(task) } else { self.protected.remove(&task) }
     }
 
     fn set(&mut self, slot: Slot) -> &mut BTreeSet<TaskId> {
@@ -187,7 +199,7 @@ impl Derived {
             service.deployments.iter().map(move |(id, index)| ((name.clone(), *id), index.view()))
         });
         let usage = self.instances.iter().filter_map(|id| Some((*id, self.fleet.usage(self.fleet.idx(*id)?))));
-        let retention = timers.deadlines().filter(|(timer, _)| Timer::is_retention(timer));
+        let retention = timers.deadlines().filter(|(timer, _)| Timer::follows_from_a_row(timer));
         DerivedView {
             deployments: indexes.collect(),
             usage: usage.collect(),

@@ -44,6 +44,14 @@ pub(super) fn blocked(service: &ServiceName) -> String {
     )
 }
 
+/// EV-4.
+pub(super) fn protected(service: &ServiceName, tasks: u32) -> String {
+    format!(
+        "(service {service}) was unable to reach a steady state because {tasks} tasks are protected from scale-in. They \
+         are stopped when their protection ends."
+    )
+}
+
 /// EV-3: the beginning, and the cause by which it is recognised whatever instance it names.
 #[derive(Debug)]
 pub(super) struct Unplaced {

@@ -2,7 +2,7 @@
 
 use super::timers::Timer;
 use super::{ClusterCore, Outbox};
-use plimsoll_model::{Change, InstanceStatus, ServiceName, ServiceStatus};
+use plimsoll_model::{Change, InstanceStatus, ServiceName, ServiceStatus, Task, TaskId};
 
 /// Rows forgotten by one step; what is due beyond that is due at once in the next, so that a batch stays small.
 const FORGOTTEN_PER_STEP_MAX: usize = 1_000;
@@ -13,7 +13,7 @@ impl ClusterCore {
         while forgotten < FORGOTTEN_PER_STEP_MAX
             && let Some(timer) = self.timers.pop_due(self.now)
         {
-            forgotten += usize::from(timer.is_retention());
+            forgotten += usize::from(timer.follows_from_a_row());
             self.run_timer(timer, out);
         }
     }
@@ -30,6 +30,7 @@ impl ClusterCore {
                     self.work.mark(service);
                 }
             }
+            Timer::Protection(task) => self.end_protection(task, out),
             Timer::StartAgain(service) | Timer::Repeat(service) => self.work.mark(&service),
             Timer::ForgetTask(task) => self.remove_task(task, out),
             Timer::ForgetService(service) => self.forget_service(&service, out),
@@ -39,6 +40,13 @@ impl ClusterCore {
                 }
             }
             Timer::ForgetToken(operation, token) => self.remove_token(operation, token, out),
+        }
+    }
+
+    fn end_protection(&mut self, task: TaskId, out: &mut Outbox) {
+        if let Some(before) = self.image.tasks.get(&task).cloned() {
+            let row = Task { protected_until: None, ..Task::clone(&before) };
+            self.update_task(&before, row, out);
         }
     }
 

@@ -14,6 +14,8 @@ pub(super) enum Timer {
     Lose(InstanceId),
     /// A task may count as healthy, or its grace period is over.
     TaskHealth(TaskId),
+    /// The protection of a task is over (PROT-1).
+    Protection(TaskId),
     /// The back-off of a deployment is over, or a message may be repeated: look at the service again.
     StartAgain(ServiceName),
     Repeat(ServiceName),
@@ -25,10 +27,14 @@ pub(super) enum Timer {
 
 impl Timer {
     /// Whether the deadline follows from a row alone.
-    pub fn is_retention(&self) -> bool {
+    pub fn follows_from_a_row(&self) -> bool {
         matches!(
             self,
-            Timer::ForgetTask(_) | Timer::ForgetService(_) | Timer::ForgetInstance(_) | Timer::ForgetToken(..)
+            Timer::Protection(_)
+                | Timer::ForgetTask(_)
+                | Timer::ForgetService(_)
+                | Timer::ForgetInstance(_)
+                | Timer::ForgetToken(..)
         )
     }
 }

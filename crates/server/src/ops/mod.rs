@@ -20,6 +20,7 @@ mod describe_task_definition;
 mod describe_tasks;
 mod discover_poll_endpoint;
 mod fingerprint;
+mod get_task_protection;
 mod input;
 mod launch;
 mod list_attributes;
@@ -48,6 +49,7 @@ mod tests;
 mod update_container_agent;
 mod update_container_instances_state;
 mod update_service;
+mod update_task_protection;
 
 use crate::Context;
 use plimsoll_ecs_api::{ApiError, Call, Operation, not_implemented, parse};
@@ -67,13 +69,11 @@ pub async fn dispatch(context: &Context, operation: &'static Operation, input: V
         | Call::DescribeServiceDeployments
         | Call::DescribeServiceRevisions
         | Call::DescribeTaskSets
-        | Call::GetTaskProtection
         | Call::ListServiceDeployments
         | Call::PutClusterCapacityProviders
         | Call::StopServiceDeployment
         | Call::UpdateCapacityProvider
         | Call::UpdateServicePrimaryTaskSet
-        | Call::UpdateTaskProtection
         | Call::UpdateTaskSet => Err(not_implemented(operation)),
         Call::CreateCluster => answer(create_cluster::run(context, parse(input)?).await),
         Call::CreateService => answer(create_service::run(context, &input).await),
@@ -88,6 +88,7 @@ pub async fn dispatch(context: &Context, operation: &'static Operation, input: V
         Call::DescribeTaskDefinition => answer(describe_task_definition::run(context, parse(input)?).await),
         Call::DescribeTasks => answer(describe_tasks::run(context, parse(input)?).await),
         Call::DiscoverPollEndpoint => answer(Ok(discover_poll_endpoint::run(context))),
+        Call::GetTaskProtection => answer(get_task_protection::run(context, parse(input)?).await),
         Call::ListAttributes => answer(list_attributes::run(context, operation, input).await),
         Call::ListClusters => answer(list_clusters::run(context, operation, &input).await),
         Call::ListContainerInstances => answer(list_container_instances::run(context, operation, input).await),
@@ -108,6 +109,7 @@ pub async fn dispatch(context: &Context, operation: &'static Operation, input: V
             answer(update_container_instances_state::run(context, parse(input)?).await)
         }
         Call::UpdateService => answer(update_service::run(context, parse(input)?).await),
+        Call::UpdateTaskProtection => answer(update_task_protection::run(context, parse(input)?).await),
     }
 }
 

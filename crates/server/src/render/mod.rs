@@ -20,7 +20,7 @@ pub(crate) use task::TaskView;
 use crate::resolve::Arns;
 use plimsoll_core::{Failure, FailureReason};
 use plimsoll_ecs_api::types;
-use plimsoll_model::{Tags, Timestamp};
+use plimsoll_model::{Tags, Task, Timestamp};
 use std::sync::Arc;
 
 /// Describe calls show tags only when asked to (W-12); answers to changes always do.
@@ -64,6 +64,15 @@ fn text(shared: &Arc<str>) -> Option<String> {
 /// Counters of ECS are signed 32-bit numbers.
 fn count(tasks: u32) -> i32 {
     i32::try_from(tasks).unwrap_or(i32::MAX)
+}
+
+/// PROT-1.
+pub(crate) fn protected_task(arns: &Arns, row: &Task) -> types::ProtectedTask {
+    types::ProtectedTask {
+        task_arn: Some(arns.task(row.id)),
+        protection_enabled: row.is_protected(),
+        expiration_date: row.protected_until.and_then(seconds),
+    }
 }
 
 /// An item of a batch that is not there (W-17).

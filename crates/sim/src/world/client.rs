@@ -329,6 +329,7 @@ fn name_of(command: &Command) -> &'static str {
         Command::DeleteAttributes(_) => "DeleteAttributes",
         Command::CreateService(_) => "CreateService",
         Command::UpdateService(_) => "UpdateService",
+        Command::UpdateTaskProtection { .. } => "UpdateTaskProtection",
         Command::DeleteService { .. } => "DeleteService",
         Command::RunTask(_) => "RunTask",
         Command::StartTask(_) => "StartTask",

@@ -15,6 +15,7 @@ impl ClusterCore {
             .flat_map(|classes| [Class::Pending, Class::Grace, Class::Unhealthy].map(|class| classes.of(class)))
             .flatten()
             .copied()
+            .filter(|task| self.may_be_stopped(pass, *task))
             .collect();
         for task in useless {
             self.stop_as(pass, task, StopBecause::scaling, out);

@@ -17,7 +17,9 @@ impl ClusterCore {
         let in_the_way = pass.make_room && numbers.stopping == 0 && numbers.healthy >= numbers.healthy_min;
         let count = covered.max(u32::from(in_the_way)).min(numbers.new_unhealthy);
         let index = self.index_of(pass, pass.primary.id).expect("it has an unhealthy task");
-        let unhealthy: Vec<TaskId> = index.staying.of(Class::Unhealthy).iter().take(count as usize).copied().collect();
+        let unhealthy = index.staying.of(Class::Unhealthy).iter().copied();
+        let unhealthy: Vec<TaskId> =
+            unhealthy.filter(|task| self.may_be_stopped(pass, *task)).take(count as usize).collect();
         for id in unhealthy {
             let task = self.image.tasks[&id].clone();
             self.stop_as(pass, id, |_| StopBecause::unhealthy(), out);

@@ -3,7 +3,7 @@
 use super::super::ClusterCore;
 use super::super::derived::{Class, Classes, DeploymentIndex};
 use super::{Pass, rollout_bounds};
-use plimsoll_model::{Deployment, DeploymentId};
+use plimsoll_model::{Deployment, DeploymentId, TaskId};
 use std::sync::Arc;
 
 /// "New" tasks are those of the PRIMARY deployment on instances that stay; "old" ones all others that are live
@@ -92,6 +92,11 @@ impl ClusterCore {
         let mut old: Vec<Arc<Deployment>> = all.filter(|row| row.id != pass.primary.id).cloned().collect();
         old.sort_by_key(|row| (row.created_at, row.id));
         old
+    }
+
+    /// Whether the scheduler may choose the task to stop it (PROT-4).
+    pub(super) fn may_be_stopped(&self, pass: &Pass, task: TaskId) -> bool {
+        self.derived.services.get(&pass.service.name).is_none_or(|index| !index.protected().contains(&task))
     }
 
     /// Where old tasks are, in the order in which they go: those on DRAINING instances first, of old deployments

@@ -37,6 +37,7 @@ impl ClusterCore {
     }
 
     fn old_of(&self, pass: &Pass, class: Class, count: usize) -> Vec<TaskId> {
-        self.old_tasks(pass).into_iter().flat_map(|classes| classes.of(class)).take(count).copied().collect()
+        let old = self.old_tasks(pass).into_iter().flat_map(|classes| classes.of(class)).copied();
+        old.filter(|task| self.may_be_stopped(pass, *task)).take(count).collect()
     }
 }

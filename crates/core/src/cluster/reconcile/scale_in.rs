@@ -36,9 +36,10 @@ impl ClusterCore {
 
     fn victims(&mut self, pass: &Pass, class: Class, count: usize) -> Vec<TaskId> {
         let Some(index) = self.index_of(pass, pass.primary.id) else { return Vec::new() };
-        let ids = index.staying.of(class);
+        let of_class = index.staying.of(class).iter().copied();
+        let ids: Vec<TaskId> = of_class.filter(|task| self.may_be_stopped(pass, *task)).collect();
         if ids.len() <= count {
-            return ids.iter().copied().collect();
+            return ids;
         }
         if count == 0 {
             return Vec::new();

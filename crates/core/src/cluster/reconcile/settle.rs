@@ -14,6 +14,8 @@ impl ClusterCore {
         let repeat_at = if self.is_steady(pass, &numbers) {
             self.complete(pass, out);
             self.add_event_once(&name, events::steady(&name), out)
+        } else if let Some(protected) = self.protected_in_the_way(pass, &numbers) {
+            self.add_event_once(&name, events::protected(&name, protected), out)
         } else if is_blocked(pass, &numbers) {
             self.add_event_once(&name, events::blocked(&name), out)
         } else {
@@ -51,6 +53,16 @@ impl ClusterCore {
         all_healthy && nothing_else && empty_if_zero && self.old_deployments(pass).is_empty()
     }
 
+    /// EV-4: how many protected tasks are all that keeps the service from its steady state.
+    fn protected_in_the_way(&self, pass: &Pass, numbers: &Numbers) -> Option<u32> {
+        let surplus = numbers.new_live > numbers.desired || numbers.old_live > 0;
+        if !surplus || is_moving(pass, numbers) || numbers.missing() > 0 {
+            return None;
+        }
+        let protected = self.derived.services.get(&pass.service.name).map_or(0, |index| index.protected().len());
+        u32::try_from(protected).ok().filter(|protected| *protected > 0)
+    }
+
     /// DEP-3: once.
     fn complete(&mut self, pass: &Pass, out: &mut Outbox) {
         let id = pass.primary.id;
@@ -75,7 +87,11 @@ impl ClusterCore {
 /// DEP-17: something is left to do, nothing was done, and nothing is under way that would change that.
 fn is_blocked(pass: &Pass, numbers: &Numbers) -> bool {
     let incomplete = numbers.missing() > 0 || numbers.old_live > 0 || numbers.new_unhealthy > 0;
+    incomplete && !is_moving(pass, numbers)
+}
+
+fn is_moving(pass: &Pass, numbers: &Numbers) -> bool {
     let moved = !pass.started.is_empty() || !pass.stopped.is_empty();
     let under_way = numbers.pending + numbers.stopping + numbers.undecided > 0;
-    incomplete && !moved && !under_way && !pass.waits
+    moved || under_way || pass.waits
 }

@@ -172,6 +172,7 @@ fn command(world: &World, words: &Words<'_>, name: &str) -> Command {
             request.deployment_configuration.minimum_healthy_percent = words.number("min", 100);
             request.deployment_configuration.maximum_percent = words.number("max", 200);
             request.health_check_grace_period_seconds = words.number("grace", 0);
+            request.availability_zone_rebalancing = words.has("rebalance");
             request.placement_constraints = constraints(words);
             request.placement_strategy = strategies(words);
             Command::CreateService(Box::new(request))
@@ -203,6 +204,10 @@ fn command(world: &World, words: &Words<'_>, name: &str) -> Command {
             instances: words.words[2..].iter().map(|node| world.instance(node)).collect(),
             launch: launch(),
         })),
+        "protect" | "unprotect" => Command::UpdateTaskProtection {
+            tasks: words.words[1..].iter().map(|label| world.labels.find_task(label)).collect(),
+            protect_ms: words.has("protect").then(|| u64::from(words.number("minutes", 120)) * 60_000),
+        },
         "stop" => Command::StopTask { task: world.labels.find_task(name), reason: None },
         "drain" | "undrain" => Command::UpdateContainerInstancesState {
             instances: vec![world.instance(name)],
@@ -237,10 +242,15 @@ fn reply(world: &mut World, result: Result<Output, CommandError>) -> String {
         Output::Tasks { tasks, failures } => (tasks, failures),
         Output::Task(task) => (vec![task], Vec::new()),
         Output::Instances { failures, .. } => (Vec::new(), failures),
+        Output::Protection { refused, .. } if !refused.is_empty() => {
+            let refusal = |(task, why)| format!("{} {why:?}", world.labels.task(task));
+            return refused.into_iter().map(refusal).collect::<Vec<_>>().join(", ");
+        }
         Output::Cluster(_)
         | Output::Instance(_)
         | Output::Attributes(_)
         | Output::Service(_)
+        | Output::Protection { .. }
         | Output::Acknowledged => {
             return "ok".to_owned();
         }

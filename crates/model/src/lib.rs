@@ -34,7 +34,7 @@ pub use instance::{Attribute, Instance, InstanceStatus, VersionInfo};
 pub use resources::{PortClaim, Protocol, Reserved, Resources, Usage};
 pub use service::{
     Deployment, DeploymentConfiguration, DeploymentStatus, PlacementConstraint, PlacementStrategy, PropagateTags,
-    RolloutState, SchedulingStrategy, Service, ServiceStatus, SpreadField,
+    Rebalancing, RolloutState, SchedulingStrategy, Service, ServiceStatus, SpreadField,
 };
 pub use task::{
     Container, ContainerOverride, DesiredStatus, HealthStatus, LaunchType, NetworkBinding, StopCode, Task,

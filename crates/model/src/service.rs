@@ -1,6 +1,6 @@
 //! Services and their deployments.
 
-use crate::{DeploymentId, LaunchType, ServiceName, Tags, TaskDefinitionId, Timestamp, task::ecs_enum};
+use crate::{DeploymentId, LaunchType, ServiceName, Tags, TaskDefinitionId, TaskId, Timestamp, task::ecs_enum};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -37,6 +37,15 @@ pub enum PlacementStrategy {
     BinpackMemory,
 }
 
+/// How far the scheduler is with moving tasks of a service from the fullest zone to the emptiest, one by one (SVC-61).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Rebalancing {
+    /// This task was started beyond desiredCount; when it is healthy, one in the fullest zone goes.
+    Started(TaskId),
+    /// That one was told to stop; the next move begins when the service is steady again, if one is needed.
+    Stopped,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct DeploymentConfiguration {
     pub maximum_percent: u32,
@@ -59,6 +68,12 @@ pub struct Service {
     pub placement_constraints: Vec<PlacementConstraint>,
     pub placement_strategy: Vec<PlacementStrategy>,
     pub health_check_grace_period_seconds: u32,
+    /// Tasks are moved between zones until they are even (SVC-60).
+    #[serde(default)]
+    pub availability_zone_rebalancing: bool,
+    /// Present while tasks are moved between zones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebalancing: Option<Rebalancing>,
     pub propagate_tags: PropagateTags,
     pub enable_ecs_managed_tags: bool,
     pub enable_execute_command: bool,
@@ -70,7 +85,7 @@ pub struct Service {
     pub next_event_sequence: u64,
     pub tags: Tags,
     /// Members that are kept and described back but decide nothing here (`loadBalancers`, `networkConfiguration`,
-    /// `serviceRegistries`, `role`, `platformVersion`, `availabilityZoneRebalancing`, ...), by their ECS names.
+    /// `serviceRegistries`, `role`, `platformVersion`, ...), by their ECS names.
     pub echo: serde_json::Map<String, serde_json::Value>,
 }
 

@@ -241,6 +241,17 @@ impl Fleet {
         self.groups.counts(group, idx).live
     }
 
+    /// Live tasks of a group by the value of an attribute of their instances; without it, by the empty text.
+    pub fn live_tasks_by(&self, group: GroupIdx, attribute: &str) -> BTreeMap<&str, u32> {
+        let name = self.word(attribute);
+        let mut counts = BTreeMap::new();
+        for (idx, tasks) in self.groups.instances(group).filter(|(_, tasks)| tasks.live > 0) {
+            let value = name.and_then(|name| self.attribute(idx, name)).map_or("", |value| self.text(value));
+            *counts.entry(value).or_default() += tasks.live;
+        }
+        counts
+    }
+
     /// Whether any instance of the kind a launch type needs is ACTIVE (RUN-7), connected or not.
     pub fn has_active_of_kind(&self, external: bool) -> bool {
         self.active > 0 && self.active_of_kind(external).next().is_some()

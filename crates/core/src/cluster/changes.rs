@@ -11,6 +11,9 @@ use plimsoll_model::{
 use plimsoll_placement::{NodeSpec, TaskWasLive};
 use std::sync::Arc;
 
+/// Tasks are spread over its values unless a service says otherwise (PL-6).
+pub(super) const ZONE_ATTRIBUTE: &str = "ecs.availability-zone";
+
 /// `version` grows by this much for a task from placement to STOPPED (see `Image::instance_version`).
 const VERSION_STEPS_OF_A_STOPPED_TASK: u64 = 2;
 
@@ -50,6 +53,7 @@ impl ClusterCore {
 
     /// Brings the fleet up to date with an instance; capacity may have appeared.
     pub(super) fn derive_instance(&mut self, row: &Instance) {
+        self.derive_zone(row);
         if row.status == InstanceStatus::Inactive {
             self.derived.fleet.remove(row.id);
             self.derived.instances.remove(&row.id);
@@ -61,6 +65,16 @@ impl ClusterCore {
         self.derived.fleet.put(node_spec(row));
         self.derived.instances.insert(row.id);
         self.work.capacity_changed();
+    }
+
+    /// A new zone may be one to move tasks to (SVC-61).
+    fn derive_zone(&mut self, row: &Instance) {
+        let usable = row.status == InstanceStatus::Active && row.agent_connected;
+        let zone = usable.then(|| Arc::from(row.attribute(ZONE_ATTRIBUTE).unwrap_or_default()));
+        if self.derived.zones.put(row.id, zone) {
+            let movable = self.image.services.values().filter(|service| service.availability_zone_rebalancing);
+            movable.for_each(|service| self.work.mark(&service.name));
+        }
     }
 
     pub(super) fn remove_instance(&mut self, id: InstanceId, out: &mut Outbox) {

@@ -7,6 +7,7 @@ use plimsoll_model::{DeploymentId, HealthStatus, InstanceId, ServiceName, Task, 
 use plimsoll_model::{TaskStatus, Timestamp, Usage};
 use plimsoll_placement::Fleet;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 #[derive(Debug)]
 pub(super) struct Derived {
@@ -15,6 +16,39 @@ pub(super) struct Derived {
     pub definitions: Definitions,
     /// Instances that are not INACTIVE, hence in the fleet.
     pub instances: BTreeSet<InstanceId>,
+    pub zones: Zones,
+}
+
+/// The zones in which something could be placed: those of ACTIVE, connected instances.
+#[derive(Debug, Default)]
+pub(super) struct Zones {
+    of_instance: BTreeMap<InstanceId, Arc<str>>,
+    instances: BTreeMap<Arc<str>, u32>,
+}
+
+impl Zones {
+    /// True when the instance opens a zone that was not there before.
+    pub fn put(&mut self, instance: InstanceId, zone: Option<Arc<str>>) -> bool {
+        if self.of_instance.get(&instance) == zone.as_ref() {
+            return false;
+        }
+        if let Some(before) = self.of_instance.remove(&instance) {
+            let count = self.instances.get_mut(&before).expect("a zone is there while an instance is in it");
+            *count -= 1;
+            if *count == 0 {
+                self.instances.remove(&before);
+            }
+        }
+        let Some(zone) = zone else { return false };
+        self.of_instance.insert(instance, Arc::clone(&zone));
+        let count = self.instances.entry(zone).or_default();
+        *count += 1;
+        *count == 1
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.instances.keys()
+    }
 }
 
 /// The live tasks of a service.
@@ -187,6 +221,7 @@ impl Derived {
             services: BTreeMap::new(),
             definitions: Definitions::default(),
             instances: BTreeSet::new(),
+            zones: Zones::default(),
         }
     }
 

@@ -44,6 +44,24 @@ pub(super) fn blocked(service: &ServiceName) -> String {
     )
 }
 
+/// SVC-61: the zones and their tasks, `a` with 3, `b` with 1.
+pub(super) fn zones_are_uneven(service: &ServiceName, zones: &str) -> String {
+    format!("(service {service}) is not AZ balanced with {zones}. AZ Rebalancing in progress.")
+}
+
+pub(super) fn zones_are_even(service: &ServiceName, zones: &str) -> String {
+    format!("(service {service}) is AZ balanced with {zones}.")
+}
+
+pub(super) fn moved_in(service: &ServiceName, zone: &str, tasks: &[TaskId]) -> String {
+    format!("(service {service}) has started {} tasks in {zone} to AZ Rebalance:{}", tasks.len(), ids(tasks))
+}
+
+pub(super) fn moved_out(service: &ServiceName, zone: &str, tasks: &[TaskId]) -> String {
+    let count = tasks.len();
+    format!("(service {service}) has stopped {count} running tasks in {zone} due to AZ rebalancing:{}", ids(tasks))
+}
+
 /// EV-4.
 pub(super) fn protected(service: &ServiceName, tasks: u32) -> String {
     format!(

@@ -3,13 +3,14 @@
 //! A pass over a service looks at counts and sets kept by the index, never at all tasks; with nothing to do it costs
 //! the number of deployments. Its stages run in this order, each on fresh numbers: `clear` (old tasks that serve
 //! nobody), `start` (what is missing), `heal` (unhealthy tasks), `scale_in` (what is too much), `retire` (old tasks
-//! that are no longer needed), `settle` (what the result means).
+//! that are no longer needed), `settle` (what the result means), `rebalance` (a steady service whose zones are uneven).
 
 mod bounds;
 mod clear;
 mod deletion;
 mod heal;
 mod numbers;
+mod rebalance;
 mod retire;
 mod scale_in;
 mod settle;
@@ -41,6 +42,10 @@ struct Pass {
     make_room: bool,
     /// Nothing is blocked: there is something to wait for other than room.
     waits: bool,
+    /// Tasks beyond desiredCount that stay for now: the one that takes another one's place in an emptier zone (SVC-61).
+    moving_in: u32,
+    /// Surplus is stopped because of such a move.
+    moves_out: bool,
     /// A task found no instance.
     unplaced: Option<events::Unplaced>,
 }
@@ -76,8 +81,11 @@ impl ClusterCore {
             stopped: Vec::new(),
             make_room: false,
             waits: false,
+            moving_in: 0,
+            moves_out: false,
             unplaced: None,
         };
+        self.continue_move(&mut pass, out);
         self.clear(&mut pass, out);
         self.start(&mut pass, budget, out);
         self.heal(&mut pass, out);
@@ -105,7 +113,10 @@ impl ClusterCore {
         if !pass.started.is_empty() {
             self.add_event(name, events::started(name, &pass.started), out);
         }
-        if !pass.stopped.is_empty() {
+        if !pass.stopped.is_empty() && pass.moves_out {
+            let zone = self.zone_of_task(pass.stopped[0]);
+            self.add_event(name, events::moved_out(name, &zone, &pass.stopped), out);
+        } else if !pass.stopped.is_empty() {
             self.add_event(name, events::stopped(name, &pass.stopped), out);
         }
         if let Some(unplaced) = &pass.unplaced {

@@ -163,6 +163,9 @@ fn task(before: Option<&Task>, row: &Task, labels: &mut Labels) -> String {
         let reason = labels.readable(row.stopped_reason.as_deref().unwrap_or("no reason"));
         what.push(format!("{code}: {reason}"));
     }
+    if before.protected_until.is_some() != row.protected_until.is_some() {
+        what.push(if row.is_protected() { "protected" } else { "no longer protected" }.to_owned());
+    }
     if what.is_empty() {
         what.push(format!("version {}", row.version));
     }

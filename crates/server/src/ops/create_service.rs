@@ -35,9 +35,10 @@ pub(super) async fn run(context: &Context, input: &Value) -> Result<types::Creat
         launch_type: plan.launch_type,
         scheduling_strategy: plan.scheduling,
         deployment_configuration: plan.deployment_configuration,
-        echo: kept(&request, plan.rebalancing),
+        echo: kept(&request),
         placement_constraints: plan.constraints,
         placement_strategy: plan.strategies,
+        availability_zone_rebalancing: plan.rebalancing,
         health_check_grace_period_seconds: request.health_check_grace_period_seconds.map_or(0, unsigned),
         propagate_tags: request.propagate_tags.as_deref().and_then(PropagateTags::parse).unwrap_or(PropagateTags::None),
         enable_ecs_managed_tags: request.enable_ecs_managed_tags == Some(true),
@@ -62,7 +63,7 @@ struct Plan {
     deployment_configuration: DeploymentConfiguration,
     constraints: Vec<PlacementConstraint>,
     strategies: Vec<PlacementStrategy>,
-    rebalancing: String,
+    rebalancing: bool,
 }
 
 impl Plan {
@@ -119,7 +120,7 @@ impl Plan {
 }
 
 /// Members that are described back and decide nothing here.
-fn kept(request: &types::CreateServiceRequest, rebalancing: String) -> Map<String, Value> {
+fn kept(request: &types::CreateServiceRequest) -> Map<String, Value> {
     let mut kept = Map::new();
     echo(&mut kept, "loadBalancers", request.load_balancers.as_ref().filter(|list| !list.is_empty()));
     echo(&mut kept, "serviceRegistries", request.service_registries.as_ref().filter(|list| !list.is_empty()));
@@ -127,6 +128,5 @@ fn kept(request: &types::CreateServiceRequest, rebalancing: String) -> Map<Strin
     echo(&mut kept, "networkConfiguration", network);
     echo(&mut kept, "serviceConnectConfiguration", request.service_connect_configuration.as_ref());
     echo(&mut kept, "role", request.role.as_ref().filter(|role| !role.is_empty()));
-    kept.insert("availabilityZoneRebalancing".to_owned(), rebalancing.into());
     kept
 }

@@ -162,15 +162,14 @@ impl Rebalancing<'_> {
     }
 
     /// The value to keep: as given, else on where it is possible.
-    pub(super) fn setting(&self, given: Option<&str>) -> Result<String, ApiError> {
+    pub(super) fn setting(&self, given: Option<&str>) -> Result<bool, ApiError> {
         match given {
             Some("ENABLED") if !self.is_possible() => Err(invalid(
                 "Availability Zone rebalancing needs the REPLICA strategy, a maximumPercent above 100, no strategy or \
                  spread over attribute:ecs.availability-zone as the first, and no constraint on ecs.availability-zone.",
             )),
-            Some(given) => Ok(given.to_owned()),
-            None if self.is_possible() => Ok("ENABLED".to_owned()),
-            None => Ok("DISABLED".to_owned()),
+            Some(given) => Ok(given == "ENABLED"),
+            None => Ok(self.is_possible()),
         }
     }
 }

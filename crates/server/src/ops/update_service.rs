@@ -51,12 +51,13 @@ pub(super) async fn run(
         circuit_breaker: changes.percentages.circuit_breaker,
         placement_constraints: changes.constraints,
         placement_strategy: changes.strategies,
+        availability_zone_rebalancing: rebalancing,
         health_check_grace_period_seconds: request.health_check_grace_period_seconds.map(unsigned),
         propagate_tags: request.propagate_tags.as_deref().and_then(PropagateTags::parse),
         enable_ecs_managed_tags: request.enable_ecs_managed_tags,
         enable_execute_command: request.enable_execute_command,
         force_new_deployment: request.force_new_deployment == Some(true),
-        echo: kept(&request, rebalancing),
+        echo: kept(&request),
     };
     match cluster.submit(Command::UpdateService(Box::new(command))).await? {
         Output::Service(name) => Ok(types::UpdateServiceResponse { service: Some(service::shown(&cluster, &name)?) }),
@@ -104,7 +105,7 @@ impl Changes {
         request: &types::UpdateServiceRequest,
         row: &Service,
         definition: Option<&TaskDefinition>,
-    ) -> Result<Option<String>, ApiError> {
+    ) -> Result<Option<bool>, ApiError> {
         let scheduling = row.scheduling_strategy;
         service::check_daemon(scheduling, request.desired_count, &self.percentages, self.strategies.as_ref())?;
         if let Some(definition) = definition {
@@ -143,12 +144,11 @@ fn given_network(request: &types::UpdateServiceRequest) -> Option<&types::Networ
 }
 
 /// Members that are described back and decide nothing but whether a deployment starts.
-fn kept(request: &types::UpdateServiceRequest, rebalancing: Option<String>) -> Map<String, Value> {
+fn kept(request: &types::UpdateServiceRequest) -> Map<String, Value> {
     let mut kept = Map::new();
     service::echo_list(&mut kept, "loadBalancers", request.load_balancers.as_ref());
     service::echo_list(&mut kept, "serviceRegistries", request.service_registries.as_ref());
     echo(&mut kept, "networkConfiguration", given_network(request));
     echo(&mut kept, "serviceConnectConfiguration", request.service_connect_configuration.as_ref());
-    echo(&mut kept, "availabilityZoneRebalancing", rebalancing.as_ref());
     kept
 }

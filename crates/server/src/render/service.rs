@@ -80,7 +80,9 @@ impl ServiceView {
             service_registries: Some(self.echoed("serviceRegistries").unwrap_or_default()),
             network_configuration: self.echoed("networkConfiguration"),
             role_arn: self.echoed("role"),
-            availability_zone_rebalancing: self.echoed("availabilityZoneRebalancing"),
+            availability_zone_rebalancing: Some(
+                if row.availability_zone_rebalancing { "ENABLED" } else { "DISABLED" }.into(),
+            ),
             tags: Some(tags.of(&row.tags)),
             ..Default::default()
         }

@@ -5,9 +5,9 @@ use plimsoll_model::{
     Attribute, Change, ClientToken, Cluster, ClusterKey, ClusterName, ClusterStatus, Container, ContainerOverride,
     Deployment, DeploymentConfiguration, DeploymentId, DeploymentStatus, DesiredStatus, Family, HealthStatus, Instance,
     InstanceId, InstanceStatus, LaunchType, Namespace, NetworkBinding, PlacementConstraint, PlacementStrategy,
-    PortClaim, PropagateTags, Protocol, Reserved, Resources, RolloutState, SchedulingStrategy, Service, ServiceEvent,
-    ServiceName, ServiceStatus, SpreadField, StopCode, Tags, Task, TaskDefinition, TaskDefinitionId, TaskId,
-    TaskOverrides, TaskStatus, Timestamp, TokenRecord, TokenResult, Usage, VersionInfo,
+    PortClaim, PropagateTags, Protocol, Rebalancing, Reserved, Resources, RolloutState, SchedulingStrategy, Service,
+    ServiceEvent, ServiceName, ServiceStatus, SpreadField, StopCode, Tags, Task, TaskDefinition, TaskDefinitionId,
+    TaskId, TaskOverrides, TaskStatus, Timestamp, TokenRecord, TokenResult, Usage, VersionInfo,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -123,6 +123,8 @@ pub fn bare_service(name: &str, definition: &TaskDefinitionId) -> Service {
         placement_constraints: Vec::new(),
         placement_strategy: Vec::new(),
         health_check_grace_period_seconds: 0,
+        availability_zone_rebalancing: true,
+        rebalancing: Some(Rebalancing::Started(TaskId::from_u128(7))),
         propagate_tags: PropagateTags::None,
         enable_ecs_managed_tags: false,
         enable_execute_command: false,

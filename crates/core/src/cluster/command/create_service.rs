@@ -44,6 +44,8 @@ impl ClusterCore {
             placement_constraints: request.placement_constraints,
             placement_strategy: request.placement_strategy,
             health_check_grace_period_seconds: request.health_check_grace_period_seconds,
+            availability_zone_rebalancing: request.availability_zone_rebalancing,
+            rebalancing: None,
             propagate_tags: request.propagate_tags,
             enable_ecs_managed_tags: request.enable_ecs_managed_tags,
             enable_execute_command: request.enable_execute_command,

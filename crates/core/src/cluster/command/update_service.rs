@@ -126,6 +126,7 @@ fn apply(row: &mut Service, request: UpdateService) {
     set(&mut row.placement_constraints, request.placement_constraints);
     set(&mut row.placement_strategy, request.placement_strategy);
     set(&mut row.health_check_grace_period_seconds, request.health_check_grace_period_seconds);
+    set(&mut row.availability_zone_rebalancing, request.availability_zone_rebalancing);
     set(&mut row.propagate_tags, request.propagate_tags);
     set(&mut row.enable_ecs_managed_tags, request.enable_ecs_managed_tags);
     set(&mut row.enable_execute_command, request.enable_execute_command);

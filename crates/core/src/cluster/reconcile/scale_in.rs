@@ -14,7 +14,7 @@ const LEAST_USEFUL_FIRST: [Class; 4] = [Class::Grace, Class::Pending, Class::Wai
 impl ClusterCore {
     pub(super) fn scale_in(&mut self, pass: &mut Pass, out: &mut Outbox) {
         let numbers = self.numbers(pass);
-        let mut surplus = numbers.new_live.saturating_sub(numbers.desired) as usize;
+        let mut surplus = numbers.new_live.saturating_sub(numbers.desired + pass.moving_in) as usize;
         if surplus == 0 {
             return;
         }

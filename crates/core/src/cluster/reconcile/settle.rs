@@ -13,6 +13,9 @@ impl ClusterCore {
         let name = pass.service.name.clone();
         let repeat_at = if self.is_steady(pass, &numbers) {
             self.complete(pass, out);
+            if self.rebalance(pass, &numbers, out) {
+                return;
+            }
             self.add_event_once(&name, events::steady(&name), out)
         } else if let Some(protected) = self.protected_in_the_way(pass, &numbers) {
             self.add_event_once(&name, events::protected(&name, protected), out)
@@ -55,7 +58,7 @@ impl ClusterCore {
 
     /// EV-4: how many protected tasks are all that keeps the service from its steady state.
     fn protected_in_the_way(&self, pass: &Pass, numbers: &Numbers) -> Option<u32> {
-        let surplus = numbers.new_live > numbers.desired || numbers.old_live > 0;
+        let surplus = numbers.new_live > numbers.desired + pass.moving_in || numbers.old_live > 0;
         if !surplus || is_moving(pass, numbers) || numbers.missing() > 0 {
             return None;
         }

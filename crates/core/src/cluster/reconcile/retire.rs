@@ -1,7 +1,8 @@
 //! DEP-14, third step: stopping old tasks that are healthy, never below minimumHealthyPercent.
 //!
 //! *Start-first*: an old task goes when a healthy new one covers it. *Make-room*: where starting was limited by
-//! maximumPercent or by capacity, old tasks go to make room, as many as are missing and not on their way out already.
+//! maximumPercent or by capacity, old tasks go to make room, as many as are missing and not on their way out already. In
+//! a service that was made smaller those above the maximum leave no room for anyone, so as many more go.
 
 use super::super::derived::Class;
 use super::super::stopping::StopBecause;
@@ -16,7 +17,8 @@ impl ClusterCore {
             return;
         }
         let covered = numbers.covered_beyond_desired(numbers.old_live);
-        let room = if pass.make_room { numbers.missing().saturating_sub(numbers.stopping) } else { 0 };
+        let wanted = numbers.missing() + numbers.total.saturating_sub(numbers.total_max);
+        let room = if pass.make_room { wanted.saturating_sub(numbers.stopping) } else { 0 };
         let count = covered.max(room).min(numbers.healthy_to_spare());
         let healthy = self.old_of(pass, Class::Healthy, count as usize);
         let healthy_stopped = !healthy.is_empty();

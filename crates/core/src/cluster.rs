@@ -16,6 +16,7 @@ mod observation;
 mod placing;
 mod random;
 mod reconcile;
+mod rollback;
 mod sessions;
 mod start_failures;
 mod stopping;

@@ -2,9 +2,10 @@
 //! definitions looked up. Anything that can still go wrong is a [`crate::CommandError`] or a [`Failure`].
 
 use plimsoll_model::{
-    Attribute, ClientToken, Cluster, DeploymentConfiguration, Instance, InstanceId, InstanceStatus, LaunchType,
-    NetworkBinding, PlacementConstraint, PlacementStrategy, PropagateTags, Resources, SchedulingStrategy, ServiceName,
-    Tags, Task, TaskDefinition, TaskId, TaskOverrides, TaskStatus, Timestamp, VersionInfo,
+    Attribute, CircuitBreaker, ClientToken, Cluster, DeploymentConfiguration, FailureThreshold, Instance, InstanceId,
+    InstanceStatus, LaunchType, NetworkBinding, PlacementConstraint, PlacementStrategy, PropagateTags, Resources,
+    SchedulingStrategy, ServiceName, Tags, Task, TaskDefinition, TaskId, TaskOverrides, TaskStatus, Timestamp,
+    VersionInfo,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -106,8 +107,7 @@ pub struct UpdateService {
     pub desired_count: Option<u32>,
     pub maximum_percent: Option<u32>,
     pub minimum_healthy_percent: Option<u32>,
-    /// Enable, rollback.
-    pub circuit_breaker: Option<(bool, bool)>,
+    pub circuit_breaker: Option<CircuitBreakerUpdate>,
     pub placement_constraints: Option<Vec<PlacementConstraint>>,
     pub placement_strategy: Option<Vec<PlacementStrategy>>,
     pub health_check_grace_period_seconds: Option<u32>,
@@ -120,6 +120,27 @@ pub struct UpdateService {
     /// `platformVersion`, `loadBalancers`, `serviceRegistries`, `serviceConnectConfiguration` or
     /// `volumeConfigurations` starts a deployment (SVC-13).
     pub echo: Map<String, Value>,
+}
+
+/// Both switches come together; what is absent beside them stays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CircuitBreakerUpdate {
+    pub enable: bool,
+    pub rollback: bool,
+    pub threshold: Option<FailureThreshold>,
+    pub reset_on_healthy_task: Option<bool>,
+}
+
+impl CircuitBreakerUpdate {
+    #[must_use]
+    pub fn applied_to(self, before: CircuitBreaker) -> CircuitBreaker {
+        CircuitBreaker {
+            enable: self.enable,
+            rollback: self.rollback,
+            threshold: self.threshold.unwrap_or(before.threshold),
+            reset_on_healthy_task: self.reset_on_healthy_task.unwrap_or(before.reset_on_healthy_task),
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Debug)]

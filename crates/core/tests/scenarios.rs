@@ -9,11 +9,11 @@
 mod harness;
 
 use harness::{Behaviour, World, create_service, launch, resources, update_service};
-use plimsoll_core::command::{RunTask, StartTask};
+use plimsoll_core::command::{CircuitBreakerUpdate, RunTask, StartTask};
 use plimsoll_core::{Command, CommandError, FailureReason, Output};
 use plimsoll_model::{
-    Attribute, ClientToken, HealthStatus, InstanceStatus, PlacementConstraint, PlacementStrategy, PortClaim, Protocol,
-    ServiceName, SpreadField, Timestamp,
+    Attribute, ClientToken, FailureThreshold, HealthStatus, InstanceStatus, PlacementConstraint, PlacementStrategy,
+    PortClaim, Protocol, RolloutState, ServiceName, SpreadField, ThresholdKind, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -171,6 +171,11 @@ fn command(world: &World, words: &Words<'_>, name: &str) -> Command {
                 create_service(name, world.definition(words.options["definition"]), words.number("desired", 1));
             request.deployment_configuration.minimum_healthy_percent = words.number("min", 100);
             request.deployment_configuration.maximum_percent = words.number("max", 200);
+            if let Some(update) = circuit_breaker(words) {
+                let breaker = &mut request.deployment_configuration.circuit_breaker;
+                *breaker = update.applied_to(*breaker);
+            }
+            request.echo = network(words);
             request.health_check_grace_period_seconds = words.number("grace", 0);
             request.availability_zone_rebalancing = words.has("rebalance");
             request.placement_constraints = constraints(words);
@@ -184,6 +189,8 @@ fn command(world: &World, words: &Words<'_>, name: &str) -> Command {
             request.minimum_healthy_percent = words.option("min");
             request.maximum_percent = words.option("max");
             request.force_new_deployment = words.has("force");
+            request.circuit_breaker = circuit_breaker(words);
+            request.echo = network(words);
             Command::UpdateService(Box::new(request))
         }
         "delete" => Command::DeleteService { service: service(), force: words.has("force") },
@@ -218,6 +225,24 @@ fn command(world: &World, words: &Words<'_>, name: &str) -> Command {
         }
         other => panic!("no command {other}"),
     }
+}
+
+/// `breaker=off`, `breaker=on` or `breaker=rollback`; `threshold=5` is a count; `no-reset`.
+fn circuit_breaker(words: &Words<'_>) -> Option<CircuitBreakerUpdate> {
+    let mode = *words.options.get("breaker")?;
+    assert!(["off", "on", "rollback"].contains(&mode), "breaker={mode}");
+    Some(CircuitBreakerUpdate {
+        enable: mode != "off",
+        rollback: mode == "rollback",
+        threshold: words.option("threshold").map(|value| FailureThreshold { kind: ThresholdKind::Count, value }),
+        reset_on_healthy_task: words.has("no-reset").then_some(false),
+    })
+}
+
+/// A deployment-level setting that a rollback brings back.
+fn network(words: &Words<'_>) -> serde_json::Map<String, serde_json::Value> {
+    let name = words.options.get("network").map(|name| ("networkConfiguration".to_owned(), (*name).into()));
+    name.into_iter().collect()
 }
 
 fn constraints(words: &Words<'_>) -> Vec<PlacementConstraint> {
@@ -282,14 +307,23 @@ fn show(world: &mut World, name: &str) {
         .map(|task| format!("{} on {}", task.definition, world.labels.instance(task.instance)))
         .collect();
     places.sort();
+    let network = service.echo.get("networkConfiguration").map_or(String::new(), |name| format!(", network {name}"));
     world.trace.push(format!(
-        "service {name}: {}, desired {}, running {}, pending {}: {}",
+        "service {name}: {}, desired {}, running {}, pending {}{network}: {}",
         service.status.as_str(),
         service.desired_count,
         counts.running,
         counts.pending,
         if places.is_empty() { "nothing".to_owned() } else { places.join(", ") }
     ));
+    let mut deployments: Vec<_> = image.deployments_of_service(&name).collect();
+    deployments.sort_by_key(|row| row.created_at);
+    for row in
+        deployments.into_iter().filter(|row| row.rollout_state == RolloutState::Failed || row.rolling_back.is_some())
+    {
+        let (id, reason) = (row.id.to_string(), &row.rollout_state_reason);
+        world.trace.push(world.labels.readable(&format!("{id} {}: {reason}", row.rollout_state.as_str())));
+    }
     let next = world
         .core
         .next_wakeup()

@@ -5,6 +5,7 @@
 
 mod batch;
 mod change;
+mod circuit_breaker;
 mod cluster;
 mod definition;
 mod event;
@@ -19,6 +20,7 @@ mod token;
 
 pub use batch::Batch;
 pub use change::Change;
+pub use circuit_breaker::{CircuitBreaker, FailureThreshold, ThresholdKind};
 pub use cluster::{Cluster, ClusterStatus};
 pub use definition::{
     ContainerSpec, Dependency, DependencyCondition, DocumentError, HealthCheck, NetworkMode, PortMapping,
@@ -33,8 +35,9 @@ pub use image::{Counts, Image};
 pub use instance::{Attribute, Instance, InstanceStatus, VersionInfo};
 pub use resources::{PortClaim, Protocol, Reserved, Resources, Usage};
 pub use service::{
-    Deployment, DeploymentConfiguration, DeploymentStatus, PlacementConstraint, PlacementStrategy, PropagateTags,
-    Rebalancing, RolloutState, SchedulingStrategy, Service, ServiceStatus, SpreadField,
+    Deployment, DeploymentConfiguration, DeploymentSettings, DeploymentStatus, PlacementConstraint, PlacementStrategy,
+    PropagateTags, Rebalancing, RollingBack, RolloutState, Said, SchedulingStrategy, Service, ServiceStatus,
+    SpreadField,
 };
 pub use task::{
     Container, ContainerOverride, DesiredStatus, HealthStatus, LaunchType, NetworkBinding, StopCode, Task,

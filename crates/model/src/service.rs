@@ -1,6 +1,8 @@
 //! Services and their deployments.
 
-use crate::{DeploymentId, LaunchType, ServiceName, Tags, TaskDefinitionId, TaskId, Timestamp, task::ecs_enum};
+use crate::{
+    CircuitBreaker, DeploymentId, LaunchType, ServiceName, Tags, TaskDefinitionId, TaskId, Timestamp, task::ecs_enum,
+};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -8,7 +10,8 @@ ecs_enum!(ServiceStatus { Active = "ACTIVE", Draining = "DRAINING", Inactive = "
 ecs_enum!(SchedulingStrategy { Replica = "REPLICA", Daemon = "DAEMON" });
 ecs_enum!(PropagateTags { TaskDefinition = "TASK_DEFINITION", Service = "SERVICE", None = "NONE" });
 ecs_enum!(
-    /// PRIMARY is the newest; ACTIVE ones still have tasks; INACTIVE ones have left the list (DEP-1).
+    /// PRIMARY is the one that starts tasks; ACTIVE ones still have tasks; INACTIVE ones have left the list and are kept
+    /// only to be rolled back to (DEP-1, DEP-45).
     DeploymentStatus { Primary = "PRIMARY", Active = "ACTIVE", Inactive = "INACTIVE" }
 );
 ecs_enum!(RolloutState { InProgress = "IN_PROGRESS", Completed = "COMPLETED", Failed = "FAILED" });
@@ -50,8 +53,8 @@ pub enum Rebalancing {
 pub struct DeploymentConfiguration {
     pub maximum_percent: u32,
     pub minimum_healthy_percent: u32,
-    pub circuit_breaker_enable: bool,
-    pub circuit_breaker_rollback: bool,
+    #[serde(flatten)]
+    pub circuit_breaker: CircuitBreaker,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -83,10 +86,39 @@ pub struct Service {
     pub inactive_at: Option<Timestamp>,
     /// The sequence number its next event takes.
     pub next_event_sequence: u64,
+    /// What it has said of a cause that lasts, oldest first: said again only when it is old (EV).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub said: Vec<Said>,
     pub tags: Tags,
     /// Members that are kept and described back but decide nothing here (`loadBalancers`, `networkConfiguration`,
     /// `serviceRegistries`, `role`, `platformVersion`, ...), by their ECS names.
     pub echo: serde_json::Map<String, serde_json::Value>,
+}
+
+/// An event whose cause lasts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Said {
+    /// By which it is recognised, whatever instance or task the text names.
+    pub cause: Arc<str>,
+    pub at: Timestamp,
+}
+
+/// What a deployment fixes beside the definition: a change of it starts another deployment (SVC-13), a rollback brings
+/// it back (DEP-45).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DeploymentSettings {
+    pub launch_type: LaunchType,
+    /// Members of [`Service::echo`] (`networkConfiguration`, `loadBalancers`, ...), by their ECS names.
+    #[serde(default)]
+    pub echo: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The state of a deployment that is PRIMARY again because a later one was given up.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RollingBack {
+    /// The one that was given up.
+    pub from: DeploymentId,
+    pub started_at: Timestamp,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -96,16 +128,42 @@ pub struct Deployment {
     pub status: DeploymentStatus,
     /// Invariant: never changes (I-10).
     pub definition: TaskDefinitionId,
+    /// Absent in rows of before it was kept: a rollback then brings back the definition alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Arc<DeploymentSettings>>,
     /// For the PRIMARY the service's desiredCount, for older ones the tasks still wanted there (DEP-2).
     pub desired_count: u32,
     pub rollout_state: RolloutState,
     pub rollout_state_reason: Arc<str>,
-    /// Tasks that stopped before RUNNING, while none of the deployment had been RUNNING (DEP-41, DEP-43).
+    /// When it last was COMPLETED. A rollback reopens it and keeps this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Timestamp>,
+    /// While it is PRIMARY for the second time and not COMPLETED yet: it is then no way back itself (DEP-46).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolling_back: Option<RollingBack>,
+    /// Failures that count for the circuit breaker (DEP-41..43).
     pub failed_tasks: u32,
+    /// A task of it has been RUNNING since it became PRIMARY: failures to start count no more (DEP-42).
+    #[serde(default)]
+    pub has_run: bool,
     /// Start failures since the last task that reached RUNNING (SVC-23).
     pub consecutive_start_failures: u32,
     /// No task of this deployment starts before this instant (SVC-23).
     pub next_start_at: Option<Timestamp>,
+    /// A round that finds no place for any task counts as a failure again from this instant on (DEP-41).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_round_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+impl Deployment {
+    /// When it reached what was asked for, if it ever did and has not failed since: a rollback may go there.
+    pub fn proven_at(&self) -> Option<Timestamp> {
+        match self.rollout_state {
+            RolloutState::Failed => None,
+            RolloutState::Completed => Some(self.completed_at.unwrap_or(self.updated_at)),
+            RolloutState::InProgress => self.completed_at,
+        }
+    }
 }

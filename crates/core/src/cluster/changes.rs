@@ -210,11 +210,6 @@ impl ClusterCore {
         } else if let Some(at) = row.stopped_at {
             self.timers.set(Timer::ForgetTask(row.id), at.plus_millis(self.config.retention_ms));
         }
-        if let (Some(service), Some(deployment)) = (&row.service, row.deployment)
-            && row.started_at.is_some()
-        {
-            self.derived.services.entry(service.clone()).or_default().add_ran(deployment);
-        }
         self.derive_slot(row);
     }
 
@@ -232,10 +227,7 @@ impl ClusterCore {
         if before.is_live() && row.is_stopping() {
             self.sessions.owe_stop(row.instance, row.id);
         }
-        if let (Some(service), Some(deployment)) = (&row.service, row.deployment) {
-            if before.started_at.is_none() && row.started_at.is_some() {
-                self.derived.services.entry(service.clone()).or_default().add_ran(deployment);
-            }
+        if let Some(service) = &row.service {
             let counts_changed = before.last_status != row.last_status;
             if self.derive_slot(row) || counts_changed {
                 self.work.mark(service);
@@ -269,15 +261,6 @@ impl ClusterCore {
             let mut instance = Instance::clone(instance);
             instance.base_version += VERSION_STEPS_OF_A_STOPPED_TASK;
             self.emit(Change::Instance(Arc::new(instance)), out);
-        }
-        if let (Some(service), Some(deployment)) = (&row.service, row.deployment)
-            && row.started_at.is_some()
-            && let Some(index) = self.derived.services.get_mut(service)
-        {
-            index.remove_ran(deployment);
-            if index.is_empty() {
-                self.derived.services.remove(service);
-            }
         }
         self.release(&row.definition, out);
     }

@@ -66,8 +66,6 @@ pub(super) struct DeploymentIndex {
     pub staying: Classes,
     /// On DRAINING instances: to be replaced like tasks of an old deployment (DEP-31).
     pub draining: Classes,
-    /// Task rows, STOPPED ones included, that reached RUNNING: zero is stage 1 of counting failures (DEP-41).
-    pub ran: u32,
 }
 
 /// How far a live task is.
@@ -128,15 +126,6 @@ impl ServiceIndex {
         true
     }
 
-    pub fn add_ran(&mut self, deployment: DeploymentId) {
-        self.deployments.entry(deployment).or_default().ran += 1;
-    }
-
-    pub fn remove_ran(&mut self, deployment: DeploymentId) {
-        self.deployments.entry(deployment).or_default().ran -= 1;
-        self.drop_if_empty(deployment);
-    }
-
     pub fn is_empty(&self) -> bool {
         self.deployments.is_empty()
     }
@@ -159,7 +148,7 @@ impl ServiceIndex {
 
     fn drop_if_empty(&mut self, deployment: DeploymentId) {
         let index = &self.deployments[&deployment];
-        if index.ran == 0 && index.staying.live() == 0 && index.draining.live() == 0 {
+        if index.staying.live() == 0 && index.draining.live() == 0 {
             self.deployments.remove(&deployment);
         }
     }
@@ -211,7 +200,6 @@ pub struct DeploymentView {
     pub pending: BTreeSet<TaskId>,
     pub running: BTreeSet<TaskId>,
     pub draining: BTreeSet<TaskId>,
-    pub ran: u32,
 }
 
 impl Derived {
@@ -252,7 +240,6 @@ impl DeploymentIndex {
             pending: both().flat_map(|classes| classes.of(Class::Pending)).copied().collect(),
             running: both().flat_map(|c| running.iter().flat_map(|class| c.of(*class))).copied().collect(),
             draining: self.draining.sets.iter().flatten().copied().collect(),
-            ran: self.ran,
         }
     }
 }

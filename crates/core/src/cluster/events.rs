@@ -1,15 +1,18 @@
 //! What a service says about itself: the texts of EV-1..9 and when one is worth saying again.
 //!
-//! Whether something was said already is read from the events themselves, so a take-over neither repeats nor forgets.
+//! A cause that lasts is said once, and again when that is old. What was said is kept in the service's row, so that
+//! neither other events in between nor a take-over make it be repeated, and a take-over does not forget it.
 
 use super::{ClusterCore, Outbox};
-use plimsoll_model::{Change, DeploymentId, Service, ServiceEvent, ServiceName, TaskId, Timestamp};
+use plimsoll_model::{Change, DeploymentId, Said, Service, ServiceEvent, ServiceName, TaskId, Timestamp};
 use plimsoll_placement::{Reason, Rejection};
 use std::fmt::Write;
 use std::sync::Arc;
 
 /// A message whose cause lasts is repeated after this time (EV).
 pub(super) const REPEAT_AFTER_MS: u64 = 6 * 3_600_000;
+/// Causes that last, remembered of one service at a time; the oldest is forgotten first. A service has few at once.
+const CAUSES_MAX: usize = 8;
 /// Task ids named in one message; of the others it says how many they are.
 const IDS_PER_MESSAGE_MAX: usize = 20;
 
@@ -31,6 +34,14 @@ pub(super) fn failed_health_checks(service: &ServiceName, task: TaskId) -> Strin
 
 pub(super) fn completed(service: &ServiceName, deployment: DeploymentId) -> String {
     format!("(service {service}) (deployment {deployment}) deployment completed.")
+}
+
+pub(super) fn failed(service: &ServiceName, deployment: DeploymentId) -> String {
+    format!("(service {service}) (deployment {deployment}) deployment failed: tasks failed to start.")
+}
+
+pub(super) fn rolling_back(service: &ServiceName, target: DeploymentId) -> String {
+    format!("(service {service}) rolling back to deployment {target}.")
 }
 
 pub(super) fn consistently_failing(service: &ServiceName) -> String {
@@ -113,15 +124,67 @@ fn ids(tasks: &[TaskId]) -> String {
     text
 }
 
+/// Where the rest of [`Unplaced`] is the cause, told apart from causes of other kinds.
+const UNPLACED: &str = "unplaced:";
+
 impl ClusterCore {
     pub(super) fn add_event(&mut self, service: &ServiceName, message: String, out: &mut Outbox) {
+        self.write_event(service, message, None, out);
+    }
+
+    /// Adds an event unless its cause has lasted since it was said last, and that is not old enough to be repeated.
+    /// Returns when it may be.
+    pub(super) fn add_event_once(&mut self, service: &ServiceName, message: String, out: &mut Outbox) -> Timestamp {
+        let cause = message.as_str().into();
+        self.say(service, cause, || message, out)
+    }
+
+    /// EV-3, once per cause: another instance that is short of the same thing is no news.
+    pub(super) fn add_unplaced_event(
+        &mut self,
+        service: &ServiceName,
+        event: &Unplaced,
+        out: &mut Outbox,
+    ) -> Timestamp {
+        let cause = format!("{UNPLACED}{}", event.cause).into();
+        self.say(service, cause, || format!("{}{}{}", event.beginning, event.instance, event.cause), out)
+    }
+
+    /// Every task has found its place: if one finds none later, that is news.
+    pub(super) fn nothing_is_unplaced(&mut self, service: &ServiceName, out: &mut Outbox) {
+        let is_unplaced = |said: &Said| said.cause.starts_with(UNPLACED);
+        if self.image.services[service].said.iter().any(is_unplaced) {
+            self.update_service_row(service, |row| row.said.retain(|said| !is_unplaced(said)), out);
+        }
+    }
+
+    fn say(
+        &mut self,
+        service: &ServiceName,
+        cause: Arc<str>,
+        message: impl FnOnce() -> String,
+        out: &mut Outbox,
+    ) -> Timestamp {
+        let said = self.image.services[service].said.iter().find(|said| said.cause == cause);
+        match said.map(|said| said.at.plus_millis(REPEAT_AFTER_MS)).filter(|repeat_at| *repeat_at > self.now) {
+            Some(repeat_at) => repeat_at,
+            None => {
+                self.write_event(service, message(), Some(cause), out);
+                self.now.plus_millis(REPEAT_AFTER_MS)
+            }
+        }
+    }
+
+    fn write_event(&mut self, service: &ServiceName, message: String, cause: Option<Arc<str>>, out: &mut Outbox) {
         let (id, created_at) = (self.random.event_id(), self.now);
+        let steady = steady(service);
         let mut sequence = 0;
         self.update_service_row(
             service,
             |row: &mut Service| {
                 sequence = row.next_event_sequence;
                 row.next_event_sequence += 1;
+                remember(&mut row.said, cause, &steady, created_at);
             },
             out,
         );
@@ -133,42 +196,17 @@ impl ClusterCore {
             self.emit_event(Change::EventRemoved(service.clone(), oldest), out);
         }
     }
+}
 
-    /// Adds an event unless it is the newest one already and not old enough to be repeated. Returns when it may be.
-    pub(super) fn add_event_once(&mut self, service: &ServiceName, message: String, out: &mut Outbox) -> Timestamp {
-        let same = |event: &ServiceEvent| *event.message == *message;
-        match self.said(service, same) {
-            Some(repeat_at) => repeat_at,
-            None => {
-                self.add_event(service, message, out);
-                self.now.plus_millis(REPEAT_AFTER_MS)
-            }
+/// In a steady state no other cause lasts, and whatever happens next ends it.
+fn remember(said: &mut Vec<Said>, cause: Option<Arc<str>>, steady: &str, at: Timestamp) {
+    match cause {
+        Some(cause) if *cause == *steady => *said = vec![Said { cause, at }],
+        cause => {
+            said.retain(|one| *one.cause != *steady && Some(&one.cause) != cause.as_ref());
+            said.extend(cause.map(|cause| Said { cause, at }));
+            said.drain(..said.len().saturating_sub(CAUSES_MAX));
         }
-    }
-
-    /// EV-3, once per cause: another instance that is short of the same thing is no news.
-    pub(super) fn add_unplaced_event(
-        &mut self,
-        service: &ServiceName,
-        event: &Unplaced,
-        out: &mut Outbox,
-    ) -> Timestamp {
-        let same =
-            |said: &ServiceEvent| said.message.starts_with(&*event.beginning) && said.message.ends_with(&*event.cause);
-        match self.said(service, same) {
-            Some(repeat_at) => repeat_at,
-            None => {
-                self.add_event(service, format!("{}{}{}", event.beginning, event.instance, event.cause), out);
-                self.now.plus_millis(REPEAT_AFTER_MS)
-            }
-        }
-    }
-
-    /// When the newest event may be repeated, if it is the one meant and that time has not come.
-    fn said(&self, service: &ServiceName, is_meant: impl Fn(&ServiceEvent) -> bool) -> Option<Timestamp> {
-        let newest = self.image.events_of_service(service).next_back()?;
-        let repeat_at = newest.created_at.plus_millis(REPEAT_AFTER_MS);
-        (is_meant(newest) && repeat_at > self.now).then_some(repeat_at)
     }
 }
 
@@ -186,5 +224,28 @@ mod tests {
         let many = stopped(&service, &tasks);
         assert!(many.starts_with("(service web) has stopped 22 running tasks: (task 0"), "{many}");
         assert!(many.ends_with(" and 2 more."), "{many}");
+    }
+
+    /// EV: a cause is remembered until it ends, whatever else happens meanwhile.
+    #[test]
+    fn what_lasts_is_remembered_until_the_service_is_steady() {
+        let at = Timestamp::from_millis;
+        let causes = |said: &[Said]| said.iter().map(|one| one.cause.to_string()).collect::<Vec<_>>();
+        let mut said = Vec::new();
+        remember(&mut said, Some("steady".into()), "steady", at(1));
+        remember(&mut said, Some("cpu".into()), "steady", at(2));
+        assert_eq!(causes(&said), ["cpu"]);
+        remember(&mut said, None, "steady", at(3));
+        remember(&mut said, Some("memory".into()), "steady", at(4));
+        remember(&mut said, Some("cpu".into()), "steady", at(5));
+        assert_eq!(causes(&said), ["memory", "cpu"]);
+        assert_eq!(said[1].at, at(5));
+        for number in 0..CAUSES_MAX {
+            remember(&mut said, Some(format!("{number}").into()), "steady", at(6));
+        }
+        assert_eq!(said.len(), CAUSES_MAX);
+        assert_eq!(&*said[0].cause, "0");
+        remember(&mut said, Some("steady".into()), "steady", at(7));
+        assert_eq!(causes(&said), ["steady"]);
     }
 }

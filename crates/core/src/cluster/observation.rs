@@ -62,6 +62,9 @@ impl ClusterCore {
         } else if stopped_by_itself && row.started_at.is_none() {
             self.count_start_failure(&row, out);
         }
+        if task.health != HealthStatus::Healthy && row.health == HealthStatus::Healthy && row.is_live() {
+            self.count_healthy(&row, out);
+        }
         row
     }
 }

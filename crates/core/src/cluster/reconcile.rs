@@ -4,11 +4,15 @@
 //! the number of deployments. Its stages run in this order, each on fresh numbers: `clear` (old tasks that serve
 //! nobody), `start` (what is missing), `heal` (unhealthy tasks), `scale_in` (what is too much), `retire` (old tasks
 //! that are no longer needed), `settle` (what the result means), `rebalance` (a steady service whose zones are uneven).
+//! Before them `judge` gives up a deployment that failed too often; one that was given up has `tend_failed` in place of
+//! the stages.
 
 mod bounds;
 mod clear;
 mod deletion;
+mod failed;
 mod heal;
+mod judge;
 mod numbers;
 mod rebalance;
 mod retire;
@@ -23,7 +27,7 @@ pub(super) use work::Work;
 use super::stopping::StopBecause;
 use super::timers::Timer;
 use super::{ClusterCore, Outbox, events};
-use plimsoll_model::{Deployment, Service, ServiceName, ServiceStatus, TaskId};
+use plimsoll_model::{Deployment, RolloutState, Service, ServiceName, ServiceStatus, TaskId};
 use std::sync::Arc;
 
 /// Passes over one service in one step. Stopping a task that no node was told of frees its place at once, so a pass
@@ -68,7 +72,11 @@ impl ClusterCore {
         match service.status {
             ServiceStatus::Inactive => {}
             ServiceStatus::Draining => self.drain_deleted(&service, out),
-            ServiceStatus::Active => self.reconcile_replicas(service, budget, out),
+            ServiceStatus::Active => {
+                self.judge(name, out);
+                let service = Arc::clone(&self.image.services[name]);
+                self.reconcile_replicas(service, budget, out);
+            }
         }
     }
 
@@ -86,11 +94,16 @@ impl ClusterCore {
             unplaced: None,
         };
         self.continue_move(&mut pass, out);
-        self.clear(&mut pass, out);
-        self.start(&mut pass, budget, out);
-        self.heal(&mut pass, out);
-        self.scale_in(&mut pass, out);
-        self.retire(&mut pass, out);
+        if pass.primary.rollout_state == RolloutState::Failed {
+            self.tend_failed(&mut pass, out);
+        } else {
+            self.clear(&mut pass, out);
+            self.start(&mut pass, budget, out);
+            self.heal(&mut pass, out);
+            self.scale_in(&mut pass, out);
+            self.retire(&mut pass, out);
+            self.count_round(&pass, out);
+        }
         self.say_what_moved(&pass, out);
         self.settle(&pass, out);
     }
@@ -107,7 +120,7 @@ impl ClusterCore {
         pass.stopped.push(id);
     }
 
-    /// EV-2, one message for all tasks of a pass; EV-3 after it, so that it is the newest and not said again.
+    /// EV-2, one message for all tasks of a pass; EV-3 after it.
     fn say_what_moved(&mut self, pass: &Pass, out: &mut Outbox) {
         let name = &pass.service.name;
         if !pass.started.is_empty() {
@@ -118,6 +131,9 @@ impl ClusterCore {
             self.add_event(name, events::moved_out(name, &zone, &pass.stopped), out);
         } else if !pass.stopped.is_empty() {
             self.add_event(name, events::stopped(name, &pass.stopped), out);
+        }
+        if pass.unplaced.is_none() && self.numbers(pass).missing() == 0 {
+            self.nothing_is_unplaced(name, out);
         }
         if let Some(unplaced) = &pass.unplaced {
             let repeat_at = self.add_unplaced_event(name, unplaced, out);

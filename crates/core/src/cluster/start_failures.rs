@@ -2,7 +2,7 @@
 
 use super::events::consistently_failing;
 use super::{ClusterCore, Outbox};
-use plimsoll_model::{Deployment, DeploymentId, ServiceName, Task};
+use plimsoll_model::{Deployment, DeploymentId, RolloutState, ServiceName, Task};
 
 /// The back-off begins with this failure in a row.
 const FAILURES_BEFORE_BACK_OFF: u32 = 3;
@@ -24,12 +24,11 @@ impl ClusterCore {
     /// A task of the deployment stopped by itself without having been RUNNING.
     pub(super) fn count_start_failure(&mut self, task: &Task, out: &mut Outbox) {
         let Some((service, deployment)) = self.deployment_of(task) else { return };
-        let stage_one = self.derived.deployment(&service, deployment).is_none_or(|index| index.ran == 0);
         let now = self.now;
         let row = self.update_deployment(
             deployment,
             |row: &mut Deployment| {
-                row.failed_tasks += u32::from(stage_one);
+                row.failed_tasks += u32::from(!row.has_run && row.rollout_state != RolloutState::Failed);
                 row.consecutive_start_failures += 1;
                 let wait_ms = back_off_ms(row.consecutive_start_failures);
                 row.next_start_at = (wait_ms > 0).then(|| now.plus_millis(wait_ms));
@@ -42,25 +41,25 @@ impl ClusterCore {
         }
     }
 
-    /// A task of the deployment reached RUNNING: failures are counted anew (SVC-23). `was_first` ends the first stage
-    /// of counting (DEP-42).
+    /// A task of the deployment reached RUNNING: the back-off is over (SVC-23). The first one ends the first stage of
+    /// counting (DEP-42).
     pub(super) fn count_start(&mut self, task: &Task, out: &mut Outbox) {
         let Some((service, deployment)) = self.deployment_of(task) else { return };
-        let was_first = self.derived.deployment(&service, deployment).is_some_and(|index| index.ran == 1);
         let row = &self.image.deployments[&deployment];
-        let reset_failed = was_first && row.failed_tasks > 0;
-        if row.consecutive_start_failures == 0 && !reset_failed {
+        if row.consecutive_start_failures == 0 && row.has_run {
             return;
         }
-        let now = self.now;
+        let (now, resets) = (self.now, self.resets_on_healthy_task(&service));
         self.update_deployment(
             deployment,
             |row| {
                 row.consecutive_start_failures = 0;
                 row.next_start_at = None;
-                if reset_failed {
+                row.next_round_at = None;
+                if !row.has_run && resets && row.rollout_state != RolloutState::Failed {
                     row.failed_tasks = 0;
                 }
+                row.has_run = true;
                 row.updated_at = now;
             },
             out,
@@ -71,6 +70,9 @@ impl ClusterCore {
     /// A task was stopped because its health checks failed (DEP-42, stage 2).
     pub(super) fn count_health_failure(&mut self, task: &Task, out: &mut Outbox) {
         let Some((_, deployment)) = self.deployment_of(task) else { return };
+        if self.image.deployments[&deployment].rollout_state == RolloutState::Failed {
+            return;
+        }
         let now = self.now;
         self.update_deployment(
             deployment,
@@ -80,6 +82,30 @@ impl ClusterCore {
             },
             out,
         );
+    }
+
+    /// The health checks of a task succeed: what failed before is forgotten, unless the service says otherwise (DEP-42).
+    pub(super) fn count_healthy(&mut self, task: &Task, out: &mut Outbox) {
+        let Some((service, deployment)) = self.deployment_of(task) else { return };
+        let row = &self.image.deployments[&deployment];
+        let counts = row.failed_tasks > 0 && row.rollout_state != RolloutState::Failed;
+        if !counts || !self.resets_on_healthy_task(&service) {
+            return;
+        }
+        let now = self.now;
+        self.update_deployment(
+            deployment,
+            |row| {
+                row.failed_tasks = 0;
+                row.updated_at = now;
+            },
+            out,
+        );
+    }
+
+    fn resets_on_healthy_task(&self, service: &ServiceName) -> bool {
+        let row = self.image.services.get(service);
+        row.is_none_or(|row| row.deployment_configuration.circuit_breaker.reset_on_healthy_task)
     }
 
     fn deployment_of(&self, task: &Task) -> Option<(ServiceName, DeploymentId)> {

@@ -12,9 +12,9 @@ pub use node::{Behaviour, FakeNode};
 use plimsoll_core::cluster::ConnectionId;
 use plimsoll_core::{ClusterConfig, ClusterCore, Command, CommandError, Effect, Input, Outbox, Output, RequestId};
 use plimsoll_model::{
-    Attribute, ClusterKey, ClusterName, DeploymentConfiguration, Epoch, Family, Image, InstanceId, LaunchType,
-    Namespace, PropagateTags, Resources, SchedulingStrategy, ServiceName, Tags, TaskDefinition, TaskDefinitionId,
-    Timestamp, VersionInfo,
+    Attribute, CircuitBreaker, ClusterKey, ClusterName, DeploymentConfiguration, Epoch, Family, Image, InstanceId,
+    LaunchType, Namespace, PropagateTags, Resources, SchedulingStrategy, ServiceName, Tags, TaskDefinition,
+    TaskDefinitionId, Timestamp, VersionInfo,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -221,8 +221,7 @@ pub fn create_service(
         deployment_configuration: DeploymentConfiguration {
             maximum_percent: 200,
             minimum_healthy_percent: 100,
-            circuit_breaker_enable: false,
-            circuit_breaker_rollback: false,
+            circuit_breaker: CircuitBreaker::off(),
         },
         placement_constraints: Vec::new(),
         placement_strategy: Vec::new(),

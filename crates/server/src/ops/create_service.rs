@@ -10,8 +10,8 @@ use crate::resolve;
 use plimsoll_core::{Command, Output, command};
 use plimsoll_ecs_api::{ApiError, parse, types};
 use plimsoll_model::{
-    DeploymentConfiguration, LaunchType, PlacementConstraint, PlacementStrategy, PropagateTags, SchedulingStrategy,
-    ServiceName,
+    CircuitBreaker, DeploymentConfiguration, LaunchType, PlacementConstraint, PlacementStrategy, PropagateTags,
+    SchedulingStrategy, ServiceName,
 };
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -101,12 +101,13 @@ impl Plan {
             SchedulingStrategy::Replica => (200, 100),
             SchedulingStrategy::Daemon => (100, 0),
         };
-        let (circuit_breaker_enable, circuit_breaker_rollback) = percentages.circuit_breaker.unwrap_or((false, false));
         let deployment_configuration = DeploymentConfiguration {
             maximum_percent: percentages.maximum.unwrap_or(maximum),
             minimum_healthy_percent: percentages.minimum_healthy.unwrap_or(minimum_healthy),
-            circuit_breaker_enable,
-            circuit_breaker_rollback,
+            circuit_breaker: match percentages.circuit_breaker {
+                Some(given) => given.applied_to(CircuitBreaker::off()),
+                None => CircuitBreaker::off(),
+            },
         };
         let rebalancing = Rebalancing {
             scheduling,

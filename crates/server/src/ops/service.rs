@@ -3,9 +3,11 @@
 use super::input::{echo, invalid, non_empty, unsupported};
 use crate::render::{ServiceView, ShowTags};
 use crate::resolve::ActiveCluster;
+use plimsoll_core::command::CircuitBreakerUpdate;
 use plimsoll_ecs_api::{ApiError, types};
 use plimsoll_model::{
-    PlacementConstraint, PlacementStrategy, SchedulingStrategy, ServiceName, SpreadField, TaskDefinition, Timestamp,
+    FailureThreshold, PlacementConstraint, PlacementStrategy, SchedulingStrategy, ServiceName, SpreadField,
+    TaskDefinition, ThresholdKind, Timestamp,
 };
 use serde_json::{Map, Value};
 
@@ -53,8 +55,7 @@ impl Extras<'_> {
 pub(super) struct Percentages {
     pub(super) maximum: Option<u32>,
     pub(super) minimum_healthy: Option<u32>,
-    /// Enable, rollback.
-    pub(super) circuit_breaker: Option<(bool, bool)>,
+    pub(super) circuit_breaker: Option<CircuitBreakerUpdate>,
 }
 
 /// SVC-6, SVC-7. Bounds of the percentages are the model's.
@@ -67,7 +68,6 @@ pub(super) fn deployment_configuration(
             "Deployment strategy {strategy} is not supported by this server: use ROLLING."
         )));
     }
-    let breaker = given.deployment_circuit_breaker.as_ref();
     let refused = [
         ("alarms", given.alarms.as_ref().is_some_and(|alarms| alarms.enable)),
         ("lifecycleHooks", non_empty(given.lifecycle_hooks.as_ref())),
@@ -75,14 +75,6 @@ pub(super) fn deployment_configuration(
         ("linearConfiguration", given.linear_configuration.is_some()),
         ("canaryConfiguration", given.canary_configuration.is_some()),
         ("earlySuccessCriteria", given.early_success_criteria.as_ref().is_some_and(|criteria| criteria.enable)),
-        (
-            "deploymentCircuitBreaker.thresholdConfiguration",
-            breaker.is_some_and(|one| one.threshold_configuration.is_some()),
-        ),
-        (
-            "deploymentCircuitBreaker.resetOnHealthyTask false",
-            breaker.is_some_and(|one| one.reset_on_healthy_task == Some(false)),
-        ),
     ];
     if let Some((member, _)) = refused.iter().find(|(_, given)| *given) {
         return Err(unsupported(format!("deploymentConfiguration.{member} is not supported by this server.")));
@@ -90,8 +82,32 @@ pub(super) fn deployment_configuration(
     Ok(Percentages {
         maximum: given.maximum_percent.map(super::input::unsigned),
         minimum_healthy: given.minimum_healthy_percent.map(super::input::unsigned),
-        circuit_breaker: breaker.map(|one| (one.enable, one.rollback)),
+        circuit_breaker: given.deployment_circuit_breaker.as_ref().map(circuit_breaker).transpose()?,
     })
+}
+
+fn circuit_breaker(given: &types::DeploymentCircuitBreaker) -> Result<CircuitBreakerUpdate, ApiError> {
+    Ok(CircuitBreakerUpdate {
+        enable: given.enable,
+        rollback: given.rollback,
+        threshold: given.threshold_configuration.as_ref().map(threshold).transpose()?,
+        reset_on_healthy_task: given.reset_on_healthy_task,
+    })
+}
+
+/// A threshold of nothing would end every deployment before it began, one above all tasks would end none.
+fn threshold(given: &types::ThresholdConfiguration) -> Result<FailureThreshold, ApiError> {
+    let kind = given.r#type.as_deref().and_then(ThresholdKind::parse);
+    let kind = kind.ok_or_else(|| invalid("thresholdConfiguration needs a type."))?;
+    let value_max = match kind {
+        ThresholdKind::Count => i32::MAX,
+        ThresholdKind::BoundedPercent | ThresholdKind::UnboundedPercent => 100,
+    };
+    if !(1..=value_max).contains(&given.value) {
+        let range = format!("at least 1{}", if value_max == 100 { " and at most 100" } else { "" });
+        return Err(invalid(format!("The value of a {} threshold must be {range}.", kind.as_str())));
+    }
+    Ok(FailureThreshold { kind, value: super::input::unsigned(given.value) })
 }
 
 /// SVC-9: what a daemon service cannot have, in creation and update.

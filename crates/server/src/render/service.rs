@@ -4,10 +4,11 @@ use super::{ShowTags, count, seconds, text};
 use crate::resolve::Arns;
 use plimsoll_ecs_api::types;
 use plimsoll_model::{
-    Counts, Deployment, DeploymentStatus, Image, PlacementConstraint, PlacementStrategy, Service, ServiceEvent,
-    SpreadField, Timestamp,
+    CircuitBreaker, Counts, Deployment, DeploymentStatus, Image, PlacementConstraint, PlacementStrategy, Service,
+    ServiceEvent, SpreadField, Timestamp,
 };
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use std::cmp::Reverse;
 use std::sync::Arc;
 
@@ -88,9 +89,12 @@ impl ServiceView {
         }
     }
 
-    /// What belongs to a deployment but is kept with the service is that of the newest one.
+    /// A deployment of before its settings were kept has those of the service, if it is the newest.
     fn deployment(&self, arns: &Arns, (row, counts): &(Arc<Deployment>, Counts)) -> types::Deployment {
+        let settings = row.settings.as_deref();
         let is_primary = row.status == DeploymentStatus::Primary;
+        let echo = settings.map(|kept| &kept.echo).or(Some(&self.row.echo).filter(|_| is_primary));
+        let launch_type = settings.map_or(self.row.launch_type, |kept| kept.launch_type);
         types::Deployment {
             id: Some(row.id.to_string()),
             status: Some(row.status.as_str().into()),
@@ -101,9 +105,9 @@ impl ServiceView {
             failed_tasks: count(row.failed_tasks),
             created_at: seconds(row.created_at),
             updated_at: seconds(row.updated_at),
-            launch_type: Some(self.row.launch_type.as_str().into()),
-            network_configuration: self.echoed("networkConfiguration").filter(|_| is_primary),
-            service_connect_configuration: self.echoed("serviceConnectConfiguration").filter(|_| is_primary),
+            launch_type: Some(launch_type.as_str().into()),
+            network_configuration: echo.and_then(|echo| echoed(echo, "networkConfiguration")),
+            service_connect_configuration: echo.and_then(|echo| echoed(echo, "serviceConnectConfiguration")),
             rollout_state: Some(row.rollout_state.as_str().into()),
             rollout_state_reason: text(&row.rollout_state_reason),
             ..Default::default()
@@ -111,8 +115,12 @@ impl ServiceView {
     }
 
     fn echoed<T: DeserializeOwned>(&self, member: &str) -> Option<T> {
-        self.row.echo.get(member).and_then(|value| serde_json::from_value(value.clone()).ok())
+        echoed(&self.row.echo, member)
     }
+}
+
+fn echoed<T: DeserializeOwned>(echo: &Map<String, Value>, member: &str) -> Option<T> {
+    echo.get(member).and_then(|value| serde_json::from_value(value.clone()).ok())
 }
 
 fn deployment_configuration(row: &Service) -> types::DeploymentConfiguration {
@@ -120,14 +128,22 @@ fn deployment_configuration(row: &Service) -> types::DeploymentConfiguration {
     types::DeploymentConfiguration {
         maximum_percent: Some(count(configuration.maximum_percent)),
         minimum_healthy_percent: Some(count(configuration.minimum_healthy_percent)),
-        deployment_circuit_breaker: Some(types::DeploymentCircuitBreaker {
-            enable: configuration.circuit_breaker_enable,
-            rollback: configuration.circuit_breaker_rollback,
-            ..Default::default()
-        }),
+        deployment_circuit_breaker: Some(circuit_breaker(configuration.circuit_breaker)),
         strategy: Some("ROLLING".into()),
         ..Default::default()
     }
+}
+
+/// What was never asked for is not shown: older clients know only the two switches.
+fn circuit_breaker(breaker: CircuitBreaker) -> types::DeploymentCircuitBreaker {
+    let usual = CircuitBreaker::off();
+    let CircuitBreaker { enable, rollback, threshold, reset_on_healthy_task } = breaker;
+    let threshold_configuration = (threshold != usual.threshold).then(|| types::ThresholdConfiguration {
+        r#type: Some(threshold.kind.as_str().into()),
+        value: count(threshold.value),
+    });
+    let reset_on_healthy_task = Some(reset_on_healthy_task).filter(|resets| *resets != usual.reset_on_healthy_task);
+    types::DeploymentCircuitBreaker { enable, rollback, reset_on_healthy_task, threshold_configuration }
 }
 
 fn event(row: &ServiceEvent) -> types::ServiceEvent {

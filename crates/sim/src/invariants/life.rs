@@ -3,7 +3,7 @@
 use super::Step;
 use crate::coverage::Coverage;
 use crate::violation::{Broken, require};
-use plimsoll_model::{Batch, Change, DesiredStatus, Image, InstanceId, Task, TaskDefinitionId, TaskId};
+use plimsoll_model::{Batch, Change, DesiredStatus, Image, InstanceId, RolloutState, Task, TaskDefinitionId, TaskId};
 use std::collections::BTreeMap;
 
 /// What rows were when they were first stored, over all cores.
@@ -89,6 +89,15 @@ pub(super) fn cover(step: &Step, coverage: &mut Coverage) {
                 if before.rollout_state != row.rollout_state {
                     let (from, to) = (before.rollout_state.as_str(), row.rollout_state.as_str());
                     coverage.count(format!("rollout {from} -> {to}"));
+                }
+                if row.rolling_back.is_some() && before.rolling_back.is_none() {
+                    coverage.count("rollback");
+                }
+                if before.rolling_back.is_some() && row.rollout_state == RolloutState::Failed {
+                    coverage.count("rollback failed");
+                }
+                if before.rolling_back.is_some() && row.rollout_state == RolloutState::Completed {
+                    coverage.count("rollback completed");
                 }
                 if before.status != row.status {
                     coverage.count(format!("deployment {} -> {}", before.status.as_str(), row.status.as_str()));

@@ -1,6 +1,7 @@
 //! What must hold, each under its own name. Checks look at what a step changed; those that must look at everything
 //! take turns.
 
+mod breaker;
 mod counters;
 mod life;
 mod node;
@@ -88,6 +89,7 @@ impl Checker {
         service::i_8_no_start_beyond_the_maximum(&step)?;
         service::i_9_no_stop_below_the_minimum(&step)?;
         service::i_10_one_primary_deployment(&step)?;
+        breaker::i_11_failing_deployments(&step)?;
         counters::i_23_counters_of_touched_services_and_instances(&step)?;
         for change in changes {
             match change {

@@ -1,5 +1,6 @@
 //! What must hold when nothing goes wrong any more.
 
+use super::breaker;
 use crate::violation::{Broken, require};
 use crate::world::{World, short};
 use plimsoll_core::{Input, Outbox};
@@ -28,6 +29,9 @@ fn is_served(image: &Image, service: &Service) -> bool {
         ServiceStatus::Inactive => true,
         ServiceStatus::Draining => false,
         ServiceStatus::Active => {
+            if is_given_up(image, service) {
+                return true;
+            }
             let counts = image.service_counts(&service.name);
             let mut listed =
                 image.deployments_of_service(&service.name).filter(|one| one.status != DeploymentStatus::Inactive);
@@ -36,6 +40,15 @@ fn is_served(image: &Image, service: &Service) -> bool {
             completed && listed.next().is_none() && counts.running == wanted && counts.not_stopped == wanted
         }
     }
+}
+
+/// DEP-44: a deployment may stay FAILED only where the breaker is on and the threshold was reached.
+fn is_given_up(image: &Image, service: &Service) -> bool {
+    let enabled = service.deployment_configuration.circuit_breaker.enable;
+    image.primary_deployment(&service.name).is_some_and(|primary| {
+        let reached = u64::from(primary.failed_tasks) >= breaker::threshold(service);
+        enabled && primary.rollout_state == RolloutState::Failed && reached
+    })
 }
 
 pub(crate) fn what_is_missing(world: &World) -> String {

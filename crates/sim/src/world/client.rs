@@ -5,13 +5,13 @@ use super::{Event, World};
 use crate::violation::{Broken, require};
 use plimsoll_core::CommandError;
 use plimsoll_core::command::{
-    AttributeTarget, Command, CreateCluster, CreateService, Output, RegisterContainerInstance, RunTask, StartTask,
-    SubmitTaskStateChange, TaskLaunch, UpdateService,
+    AttributeTarget, CircuitBreakerUpdate, Command, CreateCluster, CreateService, Output, RegisterContainerInstance,
+    RunTask, StartTask, SubmitTaskStateChange, TaskLaunch, UpdateService,
 };
 use plimsoll_model::{
-    ClientToken, DeploymentConfiguration, InstanceId, InstanceStatus, LaunchType, PlacementConstraint,
-    PlacementStrategy, PropagateTags, SchedulingStrategy, ServiceName, SpreadField, TaskDefinition, TaskId, TaskStatus,
-    VersionInfo,
+    CircuitBreaker, ClientToken, DeploymentConfiguration, FailureThreshold, InstanceId, InstanceStatus, LaunchType,
+    PlacementConstraint, PlacementStrategy, PropagateTags, SchedulingStrategy, ServiceName, SpreadField,
+    TaskDefinition, TaskId, TaskStatus, ThresholdKind, VersionInfo,
 };
 use serde_json::Map;
 use std::collections::BTreeMap;
@@ -123,8 +123,7 @@ impl World {
         let deployment_configuration = DeploymentConfiguration {
             maximum_percent,
             minimum_healthy_percent,
-            circuit_breaker_enable: dice.coin(),
-            circuit_breaker_rollback: dice.coin(),
+            circuit_breaker: CircuitBreaker { enable: dice.coin(), rollback: dice.coin(), ..CircuitBreaker::off() },
         };
         let desired_count = dice.small(self.swarm.desired_max);
         Command::CreateService(Box::new(CreateService {
@@ -157,7 +156,7 @@ impl World {
                 let (maximum_percent, minimum_healthy_percent) = self.some_percents();
                 update.maximum_percent = Some(maximum_percent);
                 update.minimum_healthy_percent = Some(minimum_healthy_percent);
-                update.circuit_breaker = Some((self.dice.client.coin(), self.dice.client.coin()));
+                update.circuit_breaker = Some(self.some_circuit_breaker());
             }
             _ => {
                 update.force_new_deployment = self.dice.client.coin();
@@ -246,6 +245,18 @@ impl World {
         let all = self.definitions.all();
         let index = usize::try_from(self.dice.client.below(all.len() as u64)).unwrap_or(0);
         Arc::clone(&all[index])
+    }
+
+    fn some_circuit_breaker(&mut self) -> CircuitBreakerUpdate {
+        let dice = &mut self.dice.client;
+        let kinds = [ThresholdKind::Count, ThresholdKind::BoundedPercent, ThresholdKind::UnboundedPercent];
+        let threshold = dice.pick(&kinds).map(|kind| FailureThreshold { kind: *kind, value: 1 + dice.small(100) });
+        CircuitBreakerUpdate {
+            enable: dice.coin(),
+            rollback: dice.coin(),
+            threshold: threshold.filter(|_| dice.permille(300)),
+            reset_on_healthy_task: Some(dice.permille(700)),
+        }
     }
 
     fn some_percents(&mut self) -> (u32, u32) {

@@ -6,7 +6,7 @@ use super::client::unchanged;
 use super::node::NODE_CPU_UNITS;
 use crate::invariants::rest;
 use crate::violation::Broken;
-use plimsoll_core::command::Command;
+use plimsoll_core::command::{CircuitBreakerUpdate, Command};
 use plimsoll_model::{InstanceId, InstanceStatus, RolloutState, Service, ServiceStatus, TaskDefinition, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -137,6 +137,10 @@ impl World {
         update.maximum_percent = Some(if nodes == u32::MAX { 200 } else { 100 });
         update.minimum_healthy_percent = Some(0);
         update.placement_constraints = Some(Vec::new());
+        // A way back may lead to a definition that never comes to rest.
+        let enable = service.deployment_configuration.circuit_breaker.enable;
+        update.circuit_breaker =
+            Some(CircuitBreakerUpdate { enable, rollback: false, threshold: None, reset_on_healthy_task: None });
         Command::UpdateService(Box::new(update))
     }
 }

@@ -2,12 +2,13 @@
 
 use crate::{Lease, Store};
 use plimsoll_model::{
-    Attribute, Change, ClientToken, Cluster, ClusterKey, ClusterName, ClusterStatus, Container, ContainerOverride,
-    Deployment, DeploymentConfiguration, DeploymentId, DeploymentStatus, DesiredStatus, Family, HealthStatus, Instance,
-    InstanceId, InstanceStatus, LaunchType, Namespace, NetworkBinding, PlacementConstraint, PlacementStrategy,
-    PortClaim, PropagateTags, Protocol, Rebalancing, Reserved, Resources, RolloutState, SchedulingStrategy, Service,
-    ServiceEvent, ServiceName, ServiceStatus, SpreadField, StopCode, Tags, Task, TaskDefinition, TaskDefinitionId,
-    TaskId, TaskOverrides, TaskStatus, Timestamp, TokenRecord, TokenResult, Usage, VersionInfo,
+    Attribute, Change, CircuitBreaker, ClientToken, Cluster, ClusterKey, ClusterName, ClusterStatus, Container,
+    ContainerOverride, Deployment, DeploymentConfiguration, DeploymentId, DeploymentSettings, DeploymentStatus,
+    DesiredStatus, FailureThreshold, Family, HealthStatus, Instance, InstanceId, InstanceStatus, LaunchType, Namespace,
+    NetworkBinding, PlacementConstraint, PlacementStrategy, PortClaim, PropagateTags, Protocol, Rebalancing, Reserved,
+    Resources, RollingBack, RolloutState, Said, SchedulingStrategy, Service, ServiceEvent, ServiceName, ServiceStatus,
+    SpreadField, StopCode, Tags, Task, TaskDefinition, TaskDefinitionId, TaskId, TaskOverrides, TaskStatus,
+    ThresholdKind, Timestamp, TokenRecord, TokenResult, Usage, VersionInfo,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -117,8 +118,7 @@ pub fn bare_service(name: &str, definition: &TaskDefinitionId) -> Service {
         deployment_configuration: DeploymentConfiguration {
             maximum_percent: 200,
             minimum_healthy_percent: 100,
-            circuit_breaker_enable: false,
-            circuit_breaker_rollback: false,
+            circuit_breaker: CircuitBreaker::off(),
         },
         placement_constraints: Vec::new(),
         placement_strategy: Vec::new(),
@@ -132,6 +132,7 @@ pub fn bare_service(name: &str, definition: &TaskDefinitionId) -> Service {
         created_by: "".into(),
         inactive_at: None,
         next_event_sequence: 0,
+        said: Vec::new(),
         tags: Tags::new(),
         echo: serde_json::Map::new(),
     }
@@ -159,7 +160,18 @@ pub fn full_service(name: &str, definition: &TaskDefinitionId) -> Service {
         enable_execute_command: true,
         created_by: "arn:aws:iam::1:user/x".into(),
         inactive_at: Some(at(77)),
+        deployment_configuration: DeploymentConfiguration {
+            maximum_percent: u32::MAX,
+            minimum_healthy_percent: 0,
+            circuit_breaker: CircuitBreaker {
+                enable: true,
+                rollback: true,
+                threshold: FailureThreshold { kind: ThresholdKind::Count, value: u32::MAX },
+                reset_on_healthy_task: false,
+            },
+        },
         next_event_sequence: 1 << 40,
+        said: vec![Said { cause: "no \u{1F6A2}".into(), at: at(4) }],
         tags: tags(),
         echo: echo(),
         ..bare_service(name, definition)
@@ -172,12 +184,17 @@ pub fn bare_deployment(id: u64, service: &str, definition: &TaskDefinitionId) ->
         service: service_name(service),
         status: DeploymentStatus::Primary,
         definition: definition.clone(),
+        settings: None,
         desired_count: 0,
         rollout_state: RolloutState::InProgress,
         rollout_state_reason: "".into(),
+        completed_at: None,
+        rolling_back: None,
         failed_tasks: 0,
+        has_run: false,
         consecutive_start_failures: 0,
         next_start_at: None,
+        next_round_at: None,
         created_at: at(3),
         updated_at: at(3),
     }
@@ -186,7 +203,12 @@ pub fn bare_deployment(id: u64, service: &str, definition: &TaskDefinitionId) ->
 pub fn full_deployment(id: u64, service: &str, definition: &TaskDefinitionId) -> Deployment {
     Deployment {
         status: DeploymentStatus::Inactive,
+        settings: Some(Arc::new(DeploymentSettings { launch_type: LaunchType::External, echo: echo() })),
         desired_count: 7,
+        completed_at: Some(at(5)),
+        rolling_back: Some(RollingBack { from: DeploymentId::from_u64(u64::MAX >> 1), started_at: at(6) }),
+        has_run: true,
+        next_round_at: Some(at(1001)),
         rollout_state: RolloutState::Failed,
         rollout_state_reason: "ECS deployment circuit breaker".into(),
         failed_tasks: 3,

@@ -1,5 +1,6 @@
 //! CreateService (SVC-1..8).
 
+use super::super::rollback::settings_of;
 use super::super::{ClusterCore, Outbox};
 use crate::command::CreateService;
 use crate::{CommandError, Output};
@@ -53,6 +54,7 @@ impl ClusterCore {
             created_by: request.created_by,
             inactive_at: None,
             next_event_sequence,
+            said: Vec::new(),
             tags: request.tags,
             echo: request.echo,
         };
@@ -62,7 +64,7 @@ impl ClusterCore {
         Ok(Output::Service(service))
     }
 
-    /// Becomes the PRIMARY; there must be no other.
+    /// Becomes the PRIMARY; there must be no other. It takes its settings from the service row.
     pub(super) fn new_deployment(
         &mut self,
         service: &ServiceName,
@@ -72,17 +74,23 @@ impl ClusterCore {
     ) {
         assert!(self.image.primary_deployment(service).is_none(), "service {service} has a primary deployment (I-10)");
         let id = self.new_deployment_id();
+        let settings = self.image.services.get(service).map(|row| Arc::new(settings_of(row)));
         let row = Deployment {
             id,
             service: service.clone(),
             status: DeploymentStatus::Primary,
             definition: definition.id.clone(),
+            settings,
             desired_count,
             rollout_state: RolloutState::InProgress,
             rollout_state_reason: format!("ECS deployment {id} in progress.").into(),
+            completed_at: None,
+            rolling_back: None,
             failed_tasks: 0,
+            has_run: false,
             consecutive_start_failures: 0,
             next_start_at: None,
+            next_round_at: None,
             created_at: self.now,
             updated_at: self.now,
         };

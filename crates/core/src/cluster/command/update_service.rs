@@ -1,21 +1,12 @@
 //! UpdateService (SVC-12..14).
 
+use super::super::rollback::DEPLOYING_MEMBERS;
 use super::super::{ClusterCore, Outbox};
 use crate::command::UpdateService;
 use crate::{CommandError, Output};
 use plimsoll_model::{DeploymentStatus, Service, ServiceName, ServiceStatus, TaskDefinition};
 use serde_json::{Map, Value};
 use std::sync::Arc;
-
-/// Echoed members that start a deployment when they change (SVC-13).
-const DEPLOYING_MEMBERS: [&str; 6] = [
-    "networkConfiguration",
-    "platformVersion",
-    "loadBalancers",
-    "serviceRegistries",
-    "serviceConnectConfiguration",
-    "volumeConfigurations",
-];
 
 impl ClusterCore {
     pub(super) fn update_service(&mut self, request: UpdateService, out: &mut Outbox) -> Result<Output, CommandError> {
@@ -41,6 +32,9 @@ impl ClusterCore {
         let mut row = Service::clone(&before);
         apply(&mut row, request);
         row.definition = Some(definition.id.clone());
+        if deploys {
+            row.said.clear();
+        }
         let (desired_count, grace) = (row.desired_count, row.health_check_grace_period_seconds);
         self.put_service(row, Some(&definition), out);
         if deploys {
@@ -69,6 +63,7 @@ impl ClusterCore {
             old,
             |row| {
                 row.status = DeploymentStatus::Active;
+                row.rolling_back = None;
                 row.desired_count = live;
                 row.updated_at = now;
             },
@@ -119,10 +114,8 @@ fn apply(row: &mut Service, request: UpdateService) {
     set(&mut row.desired_count, request.desired_count);
     set(&mut row.deployment_configuration.maximum_percent, request.maximum_percent);
     set(&mut row.deployment_configuration.minimum_healthy_percent, request.minimum_healthy_percent);
-    if let Some((enable, rollback)) = request.circuit_breaker {
-        row.deployment_configuration.circuit_breaker_enable = enable;
-        row.deployment_configuration.circuit_breaker_rollback = rollback;
-    }
+    let breaker = &mut row.deployment_configuration.circuit_breaker;
+    set(breaker, request.circuit_breaker.map(|update| update.applied_to(*breaker)));
     set(&mut row.placement_constraints, request.placement_constraints);
     set(&mut row.placement_strategy, request.placement_strategy);
     set(&mut row.health_check_grace_period_seconds, request.health_check_grace_period_seconds);

@@ -3,7 +3,7 @@
 use super::super::ClusterCore;
 use super::super::derived::{Class, Classes, DeploymentIndex};
 use super::{Pass, rollout_bounds};
-use plimsoll_model::{Deployment, DeploymentId, TaskId};
+use plimsoll_model::{Deployment, DeploymentId, DeploymentStatus, TaskId};
 use std::sync::Arc;
 
 /// "New" tasks are those of the PRIMARY deployment on instances that stay; "old" ones all others that are live
@@ -89,7 +89,7 @@ impl ClusterCore {
     /// Superseded deployments that are still listed, oldest first.
     pub(super) fn old_deployments(&self, pass: &Pass) -> Vec<Arc<Deployment>> {
         let all = self.image.deployments_of_service(&pass.service.name);
-        let mut old: Vec<Arc<Deployment>> = all.filter(|row| row.id != pass.primary.id).cloned().collect();
+        let mut old: Vec<Arc<Deployment>> = all.filter(|row| row.status == DeploymentStatus::Active).cloned().collect();
         old.sort_by_key(|row| (row.created_at, row.id));
         old
     }

@@ -4,11 +4,14 @@ use super::super::timers::Timer;
 use super::super::{ClusterCore, Outbox, events};
 use super::Pass;
 use super::numbers::Numbers;
-use plimsoll_model::RolloutState;
+use plimsoll_model::{DeploymentStatus, RolloutState};
 
 impl ClusterCore {
     pub(super) fn settle(&mut self, pass: &Pass, out: &mut Outbox) {
         self.drop_old_deployments(pass, out);
+        if pass.primary.rollout_state == RolloutState::Failed {
+            return;
+        }
         let numbers = self.numbers(pass);
         let name = pass.service.name.clone();
         let repeat_at = if self.is_steady(pass, &numbers) {
@@ -27,23 +30,39 @@ impl ClusterCore {
         self.timers.set(Timer::Repeat(name), repeat_at);
     }
 
-    /// A superseded deployment without tasks leaves the list; of the others it shows what is left (DEP-1, DEP-2).
+    /// A superseded deployment without tasks leaves the list; of the others it shows what is left (DEP-1, DEP-2). The
+    /// one to go back to is kept until another is COMPLETED (DEP-45).
     fn drop_old_deployments(&mut self, pass: &Pass, out: &mut Outbox) {
         for row in self.old_deployments(pass) {
             let counts = self.image.deployment_counts(row.id);
-            if counts.not_stopped == 0 {
+            let gone = counts.not_stopped == 0;
+            if gone && self.rollback_target(&pass.service.name).is_none_or(|target| target.id != row.id) {
                 self.remove_deployment(row.id, out);
-            } else if row.desired_count != counts.live {
+                continue;
+            }
+            let status = if gone { DeploymentStatus::Inactive } else { DeploymentStatus::Active };
+            let wanted = if row.rollout_state == RolloutState::Failed { 0 } else { counts.live };
+            if (row.status, row.desired_count) != (status, wanted) {
                 let now = self.now;
                 self.update_deployment(
                     row.id,
                     |row| {
-                        row.desired_count = counts.live;
+                        row.status = status;
+                        row.desired_count = wanted;
                         row.updated_at = now;
                     },
                     out,
                 );
             }
+        }
+    }
+
+    /// With the PRIMARY COMPLETED nobody goes back further.
+    fn drop_inactive_deployments(&mut self, pass: &Pass, out: &mut Outbox) {
+        let all = self.image.deployments_of_service(&pass.service.name);
+        let inactive = all.filter(|row| row.status == DeploymentStatus::Inactive).map(|row| row.id);
+        for id in inactive.collect::<Vec<_>>() {
+            self.remove_deployment(id, out);
         }
     }
 
@@ -78,12 +97,15 @@ impl ClusterCore {
             |row| {
                 row.rollout_state = RolloutState::Completed;
                 row.rollout_state_reason = format!("ECS deployment {id} completed.").into();
+                row.completed_at = Some(now);
+                row.rolling_back = None;
                 row.updated_at = now;
             },
             out,
         );
         let name = &pass.service.name;
         self.add_event(name, events::completed(name, id), out);
+        self.drop_inactive_deployments(pass, out);
     }
 }
 

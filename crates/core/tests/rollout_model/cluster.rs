@@ -6,8 +6,9 @@ use plimsoll_core::cluster::ConnectionId;
 use plimsoll_core::protocol::{FromNode, Report, StopCause, TaskReport, ToNode};
 use plimsoll_core::{ClusterCore, Command, Effect, Input, Outbox, RequestId};
 use plimsoll_model::{
-    Change, Container, DeploymentId, DeploymentStatus, Family, HealthStatus, Image, InstanceId, InstanceStatus,
-    RolloutState, ServiceName, SessionId, TaskDefinition, TaskDefinitionId, TaskId, TaskStatus, Timestamp,
+    Attribute, Change, Container, DeploymentId, DeploymentStatus, Family, HealthStatus, Image, InstanceId,
+    InstanceStatus, PlacementStrategy, RolloutState, ServiceName, SessionId, TaskDefinition, TaskDefinitionId, TaskId,
+    TaskStatus, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,8 +60,23 @@ pub struct Said {
     pub unplaced: usize,
 }
 
+/// A node, by how many tasks its CPU and its memory have room for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Host {
+    pub cpu_slots: usize,
+    pub memory_slots: usize,
+    /// By number.
+    pub zone: Option<usize>,
+}
+
 impl Cluster {
+    /// Nodes with room for so many tasks each.
     pub fn new(slots: &[usize], healthy_ms: i64) -> Self {
+        let host = |slots: &usize| Host { cpu_slots: *slots, memory_slots: *slots, zone: None };
+        Cluster::of(&slots.iter().map(host).collect::<Vec<_>>(), healthy_ms)
+    }
+
+    pub fn of(hosts: &[Host], healthy_ms: i64) -> Self {
         let mut config = config();
         config.healthy_ms = healthy_ms as u64;
         let now = Timestamp::from_millis(1_000_000);
@@ -77,14 +93,16 @@ impl Cluster {
             labels: BTreeMap::new(),
             requests: 0,
         };
-        slots.iter().for_each(|slots| cluster.add_node(*slots as u32));
+        hosts.iter().for_each(|host| cluster.add_node(*host));
         cluster
     }
 
-    fn add_node(&mut self, slots: u32) {
+    fn add_node(&mut self, host: Host) {
         let connection = ConnectionId(self.nodes.len() as u64 + 1);
-        let size = slots * TASK_SIZE;
-        let hello = FakeNode::new(&format!("n{}", connection.0), resources(size, size), BTreeMap::new()).hello();
+        let size = resources(host.cpu_slots as u32 * TASK_SIZE, host.memory_slots as u32 * TASK_SIZE);
+        let zone = |number: usize| Attribute { value: Some(format!("zone-{number}").into()), custom: false };
+        let zone = host.zone.map(|number| ("ecs.availability-zone".into(), zone(number)));
+        let hello = FakeNode::new(&format!("n{}", connection.0), size, zone.into_iter().collect()).hello();
         let mut out = Outbox::default();
         self.core.step(self.now, Input::Node { connection, message: hello }, &mut out);
         self.core.step(self.now, Input::Reconcile, &mut out);
@@ -100,6 +118,16 @@ impl Cluster {
         let mut request = create_service("web", definition(checks_health), desired as u32);
         request.deployment_configuration.minimum_healthy_percent = minimum as u32;
         request.deployment_configuration.maximum_percent = maximum as u32;
+        self.create_service(request)
+    }
+
+    pub fn create_placed(&mut self, desired: usize, strategies: &[PlacementStrategy]) -> Moves {
+        let mut request = create_service("web", definition(false), desired as u32);
+        request.placement_strategy = strategies.to_vec();
+        self.create_service(request)
+    }
+
+    fn create_service(&mut self, request: plimsoll_core::command::CreateService) -> Moves {
         let mut out = Outbox::default();
         self.command(Command::CreateService(Box::new(request)), &mut out);
         self.finish(out)

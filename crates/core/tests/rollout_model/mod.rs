@@ -5,7 +5,7 @@
 //! compares them after each.
 #![allow(dead_code, unused_imports, clippy::unwrap_used)]
 
-mod cluster;
+pub mod cluster;
 mod lockstep;
 pub mod rules;
 mod story;

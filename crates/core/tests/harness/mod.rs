@@ -5,6 +5,7 @@
 
 mod check;
 mod node;
+pub mod silence;
 pub mod trace;
 
 pub use node::{Behaviour, FakeNode};

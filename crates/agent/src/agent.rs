@@ -146,7 +146,7 @@ impl Parts {
         if let Some(instance) = remembered.instance {
             runtime.identify(instance);
         }
-        let Adopted { containers, instance } = runtime.adopt().await?;
+        let Adopted { containers, healths, instance } = runtime.adopt().await?;
         if remembered.instance.is_none()
             && let Some(instance) = instance
         {
@@ -157,7 +157,12 @@ impl Parts {
         if !containers.is_empty() {
             tracing::info!(containers = containers.len(), "containers of an earlier agent adopted");
         }
-        EventSink::new(0, events.clone()).emit(RuntimeEvent::Adopted(containers));
+        let sink = EventSink::new(0, events.clone());
+        sink.emit(RuntimeEvent::Adopted(containers));
+        for (container, health) in healths {
+            sink.health(container, health);
+        }
+        runtime.watch();
         let core = NodeCore::new(node_config(registration, &settings.timing), identities.get(0));
         let nodes = vec![Node::new(core, Arc::clone(&runtime))];
         Ok(Parts { kind: offer.kind, nodes, runtimes: vec![runtime], identities })
@@ -223,9 +228,9 @@ async fn docker(
     stop: &CancellationToken,
 ) -> Result<(Arc<dyn ContainerRuntime>, Offer), Error> {
     let data_dir = data_dir(settings, RuntimeKind::Docker)?;
-    let host = settings.docker_host.clone();
     let sink = EventSink::new(0, events.clone());
-    let runtime = DockerRuntime::connect(host, &settings.cluster.name, data_dir, sink, stop.clone()).await?;
+    let runtime =
+        DockerRuntime::connect(settings.engine.clone(), &settings.cluster.name, data_dir, sink, stop.clone()).await?;
     let offer = runtime.offer();
     Ok((Arc::new(runtime), offer))
 }

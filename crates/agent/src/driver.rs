@@ -270,7 +270,7 @@ impl Driver {
         for (number, action) in self.actions.drain(..) {
             let runtime = &self.nodes[number as usize].runtime;
             match action {
-                Action::Start { container, spec } => runtime.start(container, spec),
+                Action::Start { container, run, spec } => runtime.start(container, run, spec),
                 Action::Stop { container, grace_ms } => runtime.stop(container, Duration::from_millis(grace_ms)),
                 Action::Remove { task } => runtime.remove(task),
             }

@@ -20,6 +20,6 @@ pub use runtime::RuntimeKind;
 /// Where the hidden `process-shim` subcommand leads; see [`AgentSettings::shim_command`].
 pub use runtime::process;
 pub use settings::{
-    AccessKey, AgentSettings, ClusterAddress, Latency, MachineSettings, ReconnectSettings, RuntimeChoice,
-    SimulatedSettings, TimingSettings,
+    AccessKey, AgentSettings, ClusterAddress, EngineSettings, Latency, MachineSettings, ReconnectSettings,
+    RuntimeChoice, SimulatedSettings, TimingSettings,
 };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,8 +20,7 @@ pub struct AgentSettings {
     /// Identity, and for the process runtime its containers. Only a simulated fleet can do without.
     pub data_dir: Option<PathBuf>,
     pub machine: MachineSettings,
-    /// `unix://...`; absent: the variable DOCKER_HOST, else the usual socket.
-    pub docker_host: Option<String>,
+    pub engine: EngineSettings,
     /// Program and leading arguments that end up in [`crate::process::shim_main`]. The process runtime starts one per
     /// container, with the container's directory appended.
     pub shim_command: Vec<OsString>,
@@ -46,7 +45,7 @@ impl AgentSettings {
                 availability_zone: None,
                 instance_type: None,
             },
-            docker_host: None,
+            engine: EngineSettings::documented(),
             shim_command: Vec::new(),
             timing: TimingSettings {
                 heartbeat: Duration::from_secs(10),
@@ -103,6 +102,33 @@ pub struct MachineSettings {
     pub availability_zone: Option<String>,
     /// Attribute `ecs.instance-type`; derived from the size when absent.
     pub instance_type: Option<String>,
+}
+
+/// How a container engine is reached and how much is asked of it.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// `unix://...`; absent: the variable DOCKER_HOST, else the usual socket.
+    pub host: Option<String>,
+    /// Containers created and started at once; more only makes the engine slower for all.
+    pub starts_at_once: NonZeroUsize,
+    /// When a call that does little work in the engine counts as unanswered.
+    pub quick_call: Duration,
+    /// The same for calls that touch disks and networks.
+    pub slow_call: Duration,
+    /// How long a start asks again when the engine does not answer, as one that restarts.
+    pub patience: Duration,
+}
+
+impl EngineSettings {
+    pub const fn documented() -> Self {
+        EngineSettings {
+            host: None,
+            starts_at_once: NonZeroUsize::new(16).expect("not zero"),
+            quick_call: Duration::from_secs(30),
+            slow_call: Duration::from_secs(120),
+            patience: Duration::from_secs(60),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

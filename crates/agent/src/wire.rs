@@ -128,6 +128,7 @@ fn encode_container(container: Container) -> v1::Container {
         image_digest: container.image_digest.map(text),
         bindings: container.bindings.into_iter().map(encode_binding).collect(),
         gpus: container.gpus.into_iter().map(text).collect(),
+        restart_count: container.restart_count,
     }
 }
 
@@ -243,6 +244,7 @@ impl Decoder {
             group: assignment.group.into(),
             last_status: decode_status(assignment.last_status)?,
             stopping: assignment.stopping,
+            restart_counts: assignment.restart_counts,
         })
     }
 }

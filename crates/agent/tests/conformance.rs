@@ -4,7 +4,8 @@ mod bench;
 
 use bench::{Agent, Bench, Docker, Process, Simulated, appeared, eventually_found, spec};
 use plimsoll_core::node::{AdoptedState, ContainerRef, RuntimeEvent};
-use plimsoll_model::TaskId;
+use plimsoll_model::{HealthStatus, TaskId};
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +40,9 @@ on_each_runtime!(
     removed_tasks_leave_nothing,
     stopping_everything_leaves_nothing,
     a_stop_overtakes_a_start,
+    health_follows_the_check,
+    health_outlives_the_agent,
+    a_run_follows_the_other,
 );
 
 /// Virtual containers run no scripts and end with their agent; the rest holds for them too.
@@ -68,7 +72,7 @@ mod simulated {
         let mut agent = Agent::on(&slow).await;
         let spec = spec(slow.document(&[""]));
         let container = ContainerRef { task: spec.task, index: 0 };
-        agent.runtime.start(container, Arc::clone(&spec));
+        agent.runtime.start(container, 0, Arc::clone(&spec));
         agent.runtime.stop(container, LONG_GRACE);
         assert_eq!(agent.exited(container).await, (None, None));
     }
@@ -78,6 +82,23 @@ mod simulated {
         let mut failing = Simulated::new();
         failing.settings.start_failures_permille = 1000;
         super::a_start_that_fails_says_why(&failing).await;
+    }
+
+    /// TD-49: healthy, unless the image says otherwise.
+    #[tokio::test]
+    async fn checks_succeed_unless_the_image_says_otherwise() {
+        let bench = Simulated::new();
+        let mut agent = Agent::on(&bench).await;
+        let mut document = bench.document(&["", ""]);
+        for (index, image) in [(0, "app:1"), (1, "registry.example/unhealthy:1")] {
+            document["containerDefinitions"][index]["image"] = json!(image);
+            document["containerDefinitions"][index]["healthCheck"] = json!({"command": ["true"]});
+        }
+        let spec = spec(document);
+        for (index, health) in [(0, HealthStatus::Healthy), (1, HealthStatus::Unhealthy)] {
+            let container = agent.run(&spec, index).await;
+            assert_eq!(agent.health(container).await, health);
+        }
     }
 
     #[tokio::test]
@@ -91,6 +112,73 @@ mod simulated {
         agent.runtime.remove(spec.task);
         agent.removed(spec.task).await;
     }
+}
+
+/// TD-49: the check runs inside the container, with its environment.
+async fn health_follows_the_check(bench: &dyn Bench) {
+    let mut agent = Agent::on(bench).await;
+    let spec = spec(checked(bench, "[ -e $SHARED/well ]"));
+    let container = agent.run(&spec, 0).await;
+    assert_eq!(agent.health(container).await, HealthStatus::Unhealthy);
+    std::fs::write(bench.shared().join("well"), "").unwrap();
+    assert_eq!(agent.health(container).await, HealthStatus::Healthy);
+    std::fs::remove_file(bench.shared().join("well")).unwrap();
+    assert_eq!(agent.health(container).await, HealthStatus::Unhealthy);
+    clean(bench).await;
+}
+
+/// F-10.
+async fn health_outlives_the_agent(bench: &dyn Bench) {
+    let mut first = Agent::on(bench).await;
+    let spec = spec(checked(bench, "[ ! -e $SHARED/ill ]"));
+    let container = first.run(&spec, 0).await;
+    assert_eq!(first.health(container).await, HealthStatus::Healthy);
+    first.die();
+    let mut second = Agent::on(bench).await;
+    assert_eq!(second.found.healths, [(container, HealthStatus::Healthy)]);
+    std::fs::write(bench.shared().join("ill"), "").unwrap();
+    assert_eq!(second.health_other_than(container, HealthStatus::Healthy).await, HealthStatus::Unhealthy);
+    clean(bench).await;
+}
+
+fn checked(bench: &dyn Bench, script: &str) -> Value {
+    let mut document = bench.document(&[FOREVER]);
+    document["containerDefinitions"][0]["healthCheck"] =
+        json!({"command": ["CMD-SHELL", script], "interval": 1, "timeout": 2, "retries": 1});
+    document
+}
+
+/// TD-50: the same container, which finds what it left.
+async fn a_run_follows_the_other(bench: &dyn Bench) {
+    let mut first = Agent::on(bench).await;
+    let again = "[ -e first ] || { touch first; exit 4; }
+        [ -e second ] || { touch second; while [ ! -e $SHARED/go ]; do sleep 0.05; done; exit 5; }
+        while :; do sleep 1; done";
+    let mut document = bench.document(&[again]);
+    if bench.is_docker() {
+        document["containerDefinitions"][0]["workingDirectory"] = json!("/bin");
+    }
+    let spec = spec(document);
+    let container = first.run(&spec, 0).await;
+    assert_eq!(first.exited(container).await.0, Some(4));
+    first.runtime.start(container, 0, Arc::clone(&spec));
+    first.runtime.start(container, 1, Arc::clone(&spec));
+    first.runtime.start(container, 1, Arc::clone(&spec));
+    match first.event().await {
+        RuntimeEvent::Started { container: started, run, .. } => assert_eq!((started, run), (container, 1)),
+        other => panic!("{other:?} instead of a start"),
+    }
+    first.die();
+    // For the next agent it is the first run again, and an exit of it may be followed by the next (F-10).
+    let mut second = Agent::on(bench).await;
+    assert_eq!(second.found.containers[0].state, AdoptedState::Running);
+    std::fs::write(bench.shared().join("go"), "").unwrap();
+    assert_eq!(second.exited(container).await.0, Some(5));
+    second.runtime.start(container, 1, Arc::clone(&spec));
+    assert_eq!(second.started().await, container);
+    second.runtime.stop(container, Duration::ZERO);
+    assert_eq!(second.exited(container).await.0, Some(137));
+    clean(bench).await;
 }
 
 async fn clean(bench: &dyn Bench) {
@@ -129,8 +217,11 @@ async fn what_ignores_sigterm_is_killed(bench: &dyn Bench) {
     let spec = spec(bench.document(&["trap '' TERM; touch $SHARED/ready; while :; do sleep 0.05; done"]));
     let container = agent.run(&spec, 0).await;
     appeared(&bench.shared().join("ready")).await;
+    let asked = std::time::Instant::now();
     agent.runtime.stop(container, Duration::from_secs(1));
     assert_eq!(agent.exited(container).await.0, Some(137));
+    let took = asked.elapsed();
+    assert!(took >= Duration::from_secs(1) && took <= Duration::from_secs(3), "killed after {took:?}");
     clean(bench).await;
 }
 
@@ -147,10 +238,10 @@ async fn starting_twice_is_starting_once(bench: &dyn Bench) {
     let mut agent = Agent::on(bench).await;
     let spec = spec(bench.document(&[FOREVER]));
     let container = ContainerRef { task: spec.task, index: 0 };
-    agent.runtime.start(container, Arc::clone(&spec));
-    agent.runtime.start(container, Arc::clone(&spec));
+    agent.runtime.start(container, 0, Arc::clone(&spec));
+    agent.runtime.start(container, 0, Arc::clone(&spec));
     assert_eq!(agent.started().await, container);
-    agent.runtime.start(container, Arc::clone(&spec));
+    agent.runtime.start(container, 0, Arc::clone(&spec));
     agent.runtime.stop(container, Duration::ZERO);
     assert_eq!(agent.exited(container).await.0, Some(137));
     clean(bench).await;
@@ -162,7 +253,7 @@ async fn a_start_that_fails_says_why(bench: &dyn Bench) {
     let (document, class) = bench.broken();
     let spec = spec(document);
     let container = ContainerRef { task: spec.task, index: 0 };
-    agent.runtime.start(container, Arc::clone(&spec));
+    agent.runtime.start(container, 0, Arc::clone(&spec));
     match agent.event().await {
         RuntimeEvent::Failed { container: failed, reason } => {
             assert_eq!(failed, container);
@@ -190,7 +281,7 @@ async fn containers_outlive_the_agent(bench: &dyn Bench) {
     let mut second = Agent::on(bench).await;
     let found = second.found.containers.iter().find(|one| one.index == 0);
     assert_eq!(found.map(|one| &*one.name), Some("c0"));
-    second.runtime.start(lives, Arc::clone(&spec));
+    second.runtime.start(lives, 0, Arc::clone(&spec));
     second.runtime.stop(lives, Duration::ZERO);
     assert_eq!(second.exited(lives).await.0, Some(137));
     clean(bench).await;
@@ -215,9 +306,9 @@ async fn stopping_everything_leaves_nothing(bench: &dyn Bench) {
     let spec = spec(bench.document(&[FOREVER, "exit 0", "trap '' TERM; while :; do sleep 0.05; done"]));
     let late = ContainerRef { task: spec.task, index: 2 };
     agent.run(&spec, 0).await;
-    agent.runtime.start(late, Arc::clone(&spec));
+    agent.runtime.start(late, 0, Arc::clone(&spec));
     agent.runtime.stop_all(Duration::from_secs(1)).await;
-    agent.runtime.start(ContainerRef { task: spec.task, index: 1 }, Arc::clone(&spec));
+    agent.runtime.start(ContainerRef { task: spec.task, index: 1 }, 0, Arc::clone(&spec));
     assert!(Agent::on(bench).await.found.containers.is_empty());
 }
 
@@ -226,7 +317,7 @@ async fn a_stop_overtakes_a_start(bench: &dyn Bench) {
     let mut agent = Agent::on(bench).await;
     let spec = spec(bench.document(&[FOREVER]));
     let container = ContainerRef { task: spec.task, index: 0 };
-    agent.runtime.start(container, Arc::clone(&spec));
+    agent.runtime.start(container, 0, Arc::clone(&spec));
     agent.runtime.stop(container, Duration::ZERO);
     loop {
         match agent.event().await {

@@ -35,7 +35,7 @@ async fn what_a_person_does_to_a_container_is_noticed() {
     let spec = spec(docker.document(&[FOREVER, FOREVER]));
     for (index, deed) in [(0, "rm"), (1, "kill")] {
         let container = ContainerRef { task: spec.task, index };
-        agent.runtime.start(container, Arc::clone(&spec));
+        agent.runtime.start(container, 0, Arc::clone(&spec));
         let id = runtime_id(&mut agent).await;
         match deed {
             "rm" => engine(&docker, &["rm", "--force", &id]),
@@ -80,7 +80,7 @@ async fn ports_and_volumes_belong_to_the_task() {
         json!([{"sourceVolume": "scratch", "containerPath": "/scratch"}]);
     let spec = spec(document);
     let container = ContainerRef { task: spec.task, index: 0 };
-    agent.runtime.start(container, Arc::clone(&spec));
+    agent.runtime.start(container, 0, Arc::clone(&spec));
     match agent.event().await {
         RuntimeEvent::Started { bindings, .. } => {
             assert_eq!(bindings.len(), 1, "{bindings:?}");

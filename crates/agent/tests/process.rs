@@ -4,6 +4,7 @@ mod bench;
 
 use bench::{Agent, Bench, Process, spec};
 use plimsoll_core::node::{ContainerRef, RuntimeEvent};
+use plimsoll_model::HealthStatus;
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -21,7 +22,7 @@ async fn a_dynamic_port_is_passed_on() {
         json!([{"containerPort": 80}, {"containerPort": 90, "hostPort": 9090}]);
     let spec = spec(document);
     let container = ContainerRef { task: spec.task, index: 0 };
-    agent.runtime.start(container, Arc::clone(&spec));
+    agent.runtime.start(container, 0, Arc::clone(&spec));
     match agent.event().await {
         RuntimeEvent::Started { bindings, .. } => {
             assert_ne!(bindings[0].host_port, 0);
@@ -44,12 +45,33 @@ async fn what_needs_an_engine_is_refused_by_name() {
     image_only["containerDefinitions"][0]["command"] = json!([]);
     for (document, reason) in [(with_mounts, "mountPoints"), (image_only, "entryPoint or command")] {
         let spec = spec(document);
-        agent.runtime.start(ContainerRef { task: spec.task, index: 0 }, Arc::clone(&spec));
+        agent.runtime.start(ContainerRef { task: spec.task, index: 0 }, 0, Arc::clone(&spec));
         match agent.event().await {
             RuntimeEvent::Failed { reason: given, .. } => assert!(given.contains(reason), "{given}"),
             other => panic!("{other:?} instead of a failure"),
         }
     }
+}
+
+/// TD-49: cut off at its timeout with everything it started, even in a session of its own; one at a time.
+#[tokio::test]
+async fn a_check_that_hangs_is_ended_with_its_children() {
+    let process = Process::new();
+    let mut agent = Agent::on(&process).await;
+    let mut document = process.document(&["while :; do sleep 1; done"]);
+    let script = "setsid sh -c 'echo $$ >> pids; exec sleep 600' & echo $$ >> pids; sleep 600";
+    document["containerDefinitions"][0]["healthCheck"] =
+        json!({"command": ["CMD-SHELL", script], "interval": 1, "timeout": 1, "retries": 2});
+    let spec = spec(document);
+    let container = agent.run(&spec, 0).await;
+    assert_eq!(agent.health(container).await, HealthStatus::Unhealthy);
+    let pids = fs::read_to_string(process.root().join(spec.task.to_string()).join("c0/work/pids")).unwrap();
+    assert_eq!(pids.lines().count(), 4, "two checks: {pids}");
+    for pid in pids.lines() {
+        let stat = fs::read_to_string(Path::new("/proc").join(pid.trim()).join("stat")).unwrap_or_default();
+        assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+    }
+    agent.runtime.stop_all(Duration::ZERO).await;
 }
 
 /// What a container started in the background, even in a session of its own, ends with it.

@@ -175,6 +175,7 @@ fn assignment(task: u128) -> v1::Assignment {
         group: "family:web".to_owned(),
         last_status: v1::TaskStatus::Pending.into(),
         stopping: false,
+        restart_counts: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 use plimsoll_agent::{
     AccessKey, Agent, AgentSettings, ClusterAddress, Latency, RuntimeChoice, Shutdown, SimulatedSettings,
 };
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -50,6 +50,9 @@ pub struct AgentFlags {
     /// Seconds that what is left of a STOPPED task stays on the machine
     #[arg(long, env = "PLIMSOLL_CONTAINER_RETENTION", default_value_t = 3600, value_name = "SECONDS")]
     container_retention: u64,
+    /// Containers that the container engine is asked to create and start at once
+    #[arg(long, env = "PLIMSOLL_STARTS_AT_ONCE", default_value = "16", value_name = "COUNT")]
+    starts_at_once: NonZeroUsize,
     /// Keys file whose first pair the agent signs in with
     #[arg(long, env = "PLIMSOLL_KEYS_FILE", value_name = "FILE")]
     keys_file: Option<PathBuf>,
@@ -112,6 +115,7 @@ pub async fn run(flags: AgentFlags) -> Result<()> {
     settings.machine.cpu_units = flags.cpu;
     settings.machine.memory_mib = flags.memory;
     settings.timing.retention = Duration::from_secs(flags.container_retention);
+    settings.engine.starts_at_once = flags.starts_at_once;
     settings.shim_command = shim_command()?;
     if let Some(path) = &flags.keys_file {
         let pair = credentials::read(path)?.swap_remove(0);

@@ -5,6 +5,7 @@ mod container;
 mod drive;
 mod order;
 mod removal;
+mod restart;
 mod session;
 mod task;
 #[cfg(test)]
@@ -23,6 +24,10 @@ use plimsoll_model::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// Which of a container's runs is meant, counted from 0 for the first start, or the adoption, by this agent. It goes with
+/// each start and comes back with what happened, so that a late word about one run is not taken for the next one's.
+pub type Run = u32;
 
 /// A container of a task, by its position in the definition.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -52,6 +57,7 @@ pub enum RuntimeEvent {
     PullStopped(ContainerRef),
     Started {
         container: ContainerRef,
+        run: Run,
         runtime_id: Arc<str>,
         bindings: Vec<NetworkBinding>,
         image_digest: Option<Arc<str>>,
@@ -63,6 +69,7 @@ pub enum RuntimeEvent {
     },
     Exited {
         container: ContainerRef,
+        run: Run,
         exit_code: Option<i32>,
         reason: Option<Arc<str>>,
     },
@@ -86,6 +93,8 @@ pub struct AdoptedContainer {
     pub name: Arc<str>,
     pub runtime_id: Arc<str>,
     pub state: AdoptedState,
+    /// How long its last run has lasted, or did last.
+    pub ran_ms: u64,
     pub bindings: Vec<NetworkBinding>,
     pub image_digest: Option<Arc<str>>,
 }
@@ -100,8 +109,8 @@ pub enum AdoptedState {
 /// What the runtime should do. Doing any of them twice is harmless.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Action {
-    /// Pull if missing, create, start; answered by `Started` or `Failed`.
-    Start { container: ContainerRef, spec: Arc<LaunchSpec> },
+    /// Pull if missing, create, start; answered by `Started` or `Failed`. A later run starts the same container again.
+    Start { container: ContainerRef, run: Run, spec: Arc<LaunchSpec> },
     /// SIGTERM, after `grace_ms` SIGKILL; answered by `Exited`, or by `Failed` when it came before the start was done.
     /// A container that does not exist counts as exited. Sent again until answered.
     Stop { container: ContainerRef, grace_ms: u64 },

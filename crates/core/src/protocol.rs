@@ -126,4 +126,6 @@ pub struct Assignment {
     pub last_status: TaskStatus,
     /// True: it should be stopped (again), nothing of it may start.
     pub stopping: bool,
+    /// Of each container by position, how often it was started again. A node that starts anew counts on from there.
+    pub restart_counts: Vec<u32>,
 }

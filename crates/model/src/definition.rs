@@ -45,7 +45,7 @@ pub struct TaskDefinition {
     pub cpu_units: Option<u32>,
     /// Task-level memory.
     pub memory_mib: Option<u32>,
-    /// Expressions of its memberOf constraints.
+    /// Expressions of its memberOf constraints, and those that follow from its platform.
     pub member_of: Vec<Arc<str>>,
     pub containers: Vec<ContainerSpec>,
 }
@@ -78,6 +78,7 @@ pub struct ContainerSpec {
     /// Seconds; 30 when absent (TD-48).
     pub stop_timeout: Option<u32>,
     pub health_check: Option<HealthCheck>,
+    pub restart_policy: Option<RestartPolicy>,
     pub working_directory: Option<String>,
     pub user: Option<String>,
     pub hostname: Option<String>,
@@ -126,6 +127,28 @@ pub struct HealthCheck {
     pub start_period: u32,
 }
 
+impl HealthCheck {
+    /// The command with its kind in front: `CMD` executes it, `CMD-SHELL` gives it to a shell. Without either it is
+    /// executed (TD-49).
+    pub fn test(&self) -> Vec<String> {
+        let kind_given = self.command.first().is_some_and(|first| first == "CMD" || first == "CMD-SHELL");
+        let kind = (!kind_given).then(|| "CMD".to_owned());
+        kind.into_iter().chain(self.command.iter().cloned()).collect()
+    }
+}
+
+/// When a container that exits by itself is started again instead of ending (TD-50).
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestartPolicy {
+    pub enabled: bool,
+    #[serde(default)]
+    pub ignored_exit_codes: Vec<i32>,
+    /// Seconds it must have run.
+    #[serde(default = "restart_attempt_period")]
+    pub restart_attempt_period: u32,
+}
+
 /// The parts of the document outside its containers that decide something.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -135,12 +158,36 @@ struct Interpreted {
     memory: Option<String>,
     #[serde(default)]
     placement_constraints: Vec<Constraint>,
+    runtime_platform: Option<RuntimePlatform>,
     container_definitions: Vec<ContainerSpec>,
 }
 
 #[derive(Deserialize)]
 struct Constraint {
     expression: Option<Arc<str>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct RuntimePlatform {
+    cpu_architecture: Option<String>,
+    operating_system_family: Option<String>,
+}
+
+impl RuntimePlatform {
+    /// Instances that do not say what they are, are taken to be right.
+    fn constraints(&self) -> impl Iterator<Item = Arc<str>> + use<> {
+        let is = |attribute: &str, value: &str| -> Arc<str> {
+            format!("attribute:{attribute} !exists or attribute:{attribute} == {value}").into()
+        };
+        let architecture =
+            self.cpu_architecture.as_ref().map(|one| is("ecs.cpu-architecture", &one.to_ascii_lowercase()));
+        let system = self.operating_system_family.as_ref().map(|family| {
+            let windows = family.starts_with("WINDOWS");
+            is("ecs.os-type", if windows { "windows" } else { "linux" })
+        });
+        architecture.into_iter().chain(system)
+    }
 }
 
 #[derive(Deserialize)]
@@ -162,6 +209,9 @@ impl TaskDefinition {
         let interpreted =
             Interpreted::deserialize(&*document).map_err(|source| DocumentError { id: id.clone(), source })?;
         let number = |text: &String| text.parse::<u32>().ok();
+        let constraints = interpreted.placement_constraints.into_iter().filter_map(|one| one.expression);
+        let platform = interpreted.runtime_platform.unwrap_or_default();
+        let constraints = constraints.chain(platform.constraints());
         Ok(TaskDefinition {
             id,
             status: TaskDefinitionStatus::Active,
@@ -174,7 +224,7 @@ impl TaskDefinition {
             network_mode: interpreted.network_mode.unwrap_or(NetworkMode::Bridge),
             cpu_units: interpreted.cpu.as_ref().and_then(number),
             memory_mib: interpreted.memory.as_ref().and_then(number),
-            member_of: interpreted.placement_constraints.into_iter().filter_map(|one| one.expression).collect(),
+            member_of: constraints.collect(),
             containers: interpreted.container_definitions,
             document,
         })
@@ -205,6 +255,10 @@ fn health_retries() -> u32 {
     3
 }
 
+fn restart_attempt_period() -> u32 {
+    300
+}
+
 /// Duplicates: the last one wins (TD-54).
 fn environment<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     let pairs = Vec::<KeyValue>::deserialize(deserializer)?;
@@ -221,6 +275,32 @@ fn gpus<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Err
 mod tests {
     use super::*;
     use crate::Family;
+
+    #[test]
+    fn a_health_check_without_a_kind_is_executed_td_49() {
+        for (command, test) in [
+            (vec!["CMD-SHELL", "true"], vec!["CMD-SHELL", "true"]),
+            (vec!["CMD", "a", "b"], vec!["CMD", "a", "b"]),
+            (vec!["a", "CMD"], vec!["CMD", "a", "CMD"]),
+            (vec!["NONE"], vec!["CMD", "NONE"]),
+        ] {
+            let check: HealthCheck = serde_json::from_value(serde_json::json!({"command": command})).unwrap();
+            assert_eq!(check.test(), test);
+        }
+    }
+
+    #[test]
+    fn a_platform_is_a_constraint_td_72() {
+        let document = serde_json::json!({
+            "runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
+            "containerDefinitions": [{"name": "a", "image": "busybox"}],
+        });
+        let id = TaskDefinitionId { family: Family::parse("web").unwrap(), revision: 1 };
+        let definition = TaskDefinition::from_document(id, Arc::new(document)).unwrap();
+        let architecture = "attribute:ecs.cpu-architecture !exists or attribute:ecs.cpu-architecture == arm64";
+        let system = "attribute:ecs.os-type !exists or attribute:ecs.os-type == linux";
+        assert_eq!(definition.member_of, [Arc::from(architecture), Arc::from(system)]);
+    }
 
     #[test]
     fn a_document_is_kept_whole_and_read_in_part() {

@@ -24,7 +24,7 @@ pub use circuit_breaker::{CircuitBreaker, FailureThreshold, ThresholdKind};
 pub use cluster::{Cluster, ClusterStatus};
 pub use definition::{
     ContainerSpec, Dependency, DependencyCondition, DocumentError, HealthCheck, NetworkMode, PortMapping,
-    TaskDefinition, TaskDefinitionStatus,
+    RestartPolicy, TaskDefinition, TaskDefinitionStatus,
 };
 pub use event::ServiceEvent;
 pub use ids::{

@@ -104,6 +104,15 @@ pub struct Container {
     pub bindings: Vec<NetworkBinding>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gpus: Vec<Arc<str>>,
+    /// How often its restart policy started it again (TD-50).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub restart_count: u32,
+}
+
+// By reference, as serde calls it.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Container {
@@ -118,6 +127,7 @@ impl Container {
             image_digest: None,
             bindings: Vec::new(),
             gpus: Vec::new(),
+            restart_count: 0,
         }
     }
 }

@@ -28,6 +28,10 @@ impl Timestamp {
         Timestamp(self.0.saturating_add_unsigned(millis))
     }
 
+    pub const fn minus_millis(self, millis: u64) -> Self {
+        Timestamp(self.0.saturating_sub_unsigned(millis))
+    }
+
     /// Milliseconds from `earlier` to `self`; zero when `earlier` is later.
     pub const fn millis_since(self, earlier: Timestamp) -> u64 {
         let difference = self.0.saturating_sub(earlier.0);

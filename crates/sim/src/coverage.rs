@@ -109,5 +109,6 @@ const EDGES: &[&str] = &[
     "node adopted an exited container",
     "node adopted a created container",
     "node resync",
+    "node restarted a container",
     "rows forgotten",
 ];

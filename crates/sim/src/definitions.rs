@@ -10,6 +10,8 @@ pub(crate) const STEADY: &str = "steady";
 pub(crate) const DONE: &str = "done";
 /// Runs for a moment and exits with code 1.
 pub(crate) const CRASHES: &str = "crashes";
+/// Runs for a moment, exits with code 1, and starts again if it ran for a second.
+pub(crate) const RESTARTS: &str = "restarts";
 /// Cannot be pulled.
 pub(crate) const MISSING: &str = "missing";
 
@@ -46,6 +48,13 @@ impl Definitions {
         ];
         let bad = [
             ("crashing", json!([container("web", CRASHES)])),
+            (
+                "restarting",
+                json!([with(
+                    container("web", RESTARTS),
+                    json!({"restartPolicy": {"enabled": true, "restartAttemptPeriod": 1}})
+                )]),
+            ),
             ("missing", json!([container("web", MISSING)])),
             ("half", json!([container("web", STEADY), with(container("side", MISSING), json!({"essential": false}))])),
         ];

@@ -2,8 +2,8 @@
 //!
 //! Jobs of one container follow each other; those of different ones do not wait for each other.
 
-use plimsoll_core::node::ContainerRef;
-use plimsoll_model::TaskId;
+use plimsoll_core::node::{ContainerRef, Run};
+use plimsoll_model::{HealthStatus, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -16,17 +16,36 @@ pub(crate) struct Book {
 }
 
 struct Entry {
+    run: Run,
     phase: Phase,
-    /// A stop is under way and will answer.
+    /// Something happened to it that could not be looked at while it was starting.
+    disturbed: bool,
+    /// As last told.
+    health: HealthStatus,
+    /// Looks begun, and the last one whose verdict on the health was told.
+    looks: u64,
+    health_look: u64,
+    /// A stop is under way and will answer, unless the end was seen and told meanwhile.
     stopping: bool,
+    end_told: bool,
     /// Fired by whoever does not want the start any more.
     unwanted: CancellationToken,
     /// Fired when the start is over, however it ended.
     start_over: CancellationToken,
 }
 
+/// A look at a container that is up: of its run it may tell the end, of its health what no later look has told.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Phase {
+pub(crate) struct Look {
+    pub container: ContainerRef,
+    /// The runtime's.
+    pub id: Arc<str>,
+    pub run: Run,
+    number: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Phase {
     /// Its start tells how it went; what is seen of it meanwhile is not news.
     Starting,
     /// By the runtime's id.
@@ -35,21 +54,21 @@ pub(crate) enum Phase {
 }
 
 impl Book {
-    /// `None`: it was started before.
+    /// `None`: that run was started before, or it is to stop.
     pub(crate) fn begin_start(
         &mut self,
         container: ContainerRef,
+        run: Run,
         stop: &CancellationToken,
     ) -> Option<(CancellationToken, CancellationToken)> {
-        if self.containers.contains_key(&container) || stop.is_cancelled() {
+        let next_run = |entry: &Entry| entry.run < run && entry.phase == Phase::Over && !entry.stopping;
+        if stop.is_cancelled() || !self.containers.get(&container).is_none_or(next_run) {
             return None;
         }
-        let entry = Entry {
-            phase: Phase::Starting,
-            stopping: false,
-            unwanted: stop.child_token(),
-            start_over: CancellationToken::new(),
-        };
+        let mut entry = Entry::settled(Phase::Starting);
+        entry.run = run;
+        entry.unwanted = stop.child_token();
+        entry.start_over = CancellationToken::new();
         let tokens = (entry.unwanted.clone(), entry.start_over.clone());
         self.containers.insert(container, entry);
         Some(tokens)
@@ -62,6 +81,7 @@ impl Book {
             return None;
         }
         entry.stopping = true;
+        entry.end_told = false;
         entry.unwanted.cancel();
         Some(entry.start_over.clone())
     }
@@ -94,25 +114,79 @@ impl Book {
         }
     }
 
-    pub(crate) fn up(&mut self, container: ContainerRef, id: Arc<str>) {
+    /// Whether it was disturbed on the way: then it has to be looked at.
+    pub(crate) fn up(&mut self, container: ContainerRef, id: Arc<str>) -> bool {
         let entry = self.containers.entry(container).or_insert_with(|| Entry::settled(Phase::Starting));
         entry.phase = Phase::Up(id);
+        entry.health = HealthStatus::Unknown;
+        std::mem::take(&mut entry.disturbed)
     }
 
-    /// Whether that is news.
-    pub(crate) fn end(&mut self, container: ContainerRef) -> bool {
+    /// By a stop, or found so at adoption. `None`: told while the stop was under way; otherwise the run it is about.
+    pub(crate) fn end(&mut self, container: ContainerRef) -> Option<Run> {
         let entry = self.containers.entry(container).or_insert_with(|| Entry::settled(Phase::Over));
         entry.stopping = false;
-        std::mem::replace(&mut entry.phase, Phase::Over) != Phase::Over
+        entry.phase = Phase::Over;
+        (!std::mem::take(&mut entry.end_told)).then_some(entry.run)
     }
 
-    pub(crate) fn phase(&self, container: ContainerRef) -> Option<Phase> {
-        self.containers.get(&container).map(|entry| entry.phase.clone())
+    /// Whether that is news. A look that saw the end of an earlier run says nothing of the next.
+    pub(crate) fn end_seen(&mut self, look: &Look) -> bool {
+        let Some(entry) = self.containers.get_mut(&look.container) else { return false };
+        if entry.run != look.run || !matches!(entry.phase, Phase::Up(_)) {
+            return false;
+        }
+        entry.phase = Phase::Over;
+        entry.end_told = entry.stopping;
+        true
     }
 
-    pub(crate) fn all_up(&self) -> Vec<(ContainerRef, Arc<str>)> {
+    /// Told by other ways than a look.
+    pub(crate) fn health_known(&mut self, container: ContainerRef, health: HealthStatus) {
+        if let Some(entry) = self.containers.get_mut(&container) {
+            entry.health = health;
+        }
+    }
+
+    /// Whether that is news, and of the latest look.
+    pub(crate) fn health_seen(&mut self, look: &Look, health: HealthStatus) -> bool {
+        let Some(entry) = self.containers.get_mut(&look.container) else { return false };
+        let current = entry.run == look.run && matches!(entry.phase, Phase::Up(_));
+        if !current || entry.health_look >= look.number {
+            return false;
+        }
+        entry.health_look = look.number;
+        std::mem::replace(&mut entry.health, health) != health
+    }
+
+    /// `None`: it is not up. While it starts that is remembered.
+    pub(crate) fn begin_look(&mut self, container: ContainerRef) -> Option<Look> {
+        let entry = self.containers.get_mut(&container)?;
+        match &entry.phase {
+            Phase::Up(id) => {
+                entry.looks += 1;
+                Some(Look { container, id: Arc::clone(id), run: entry.run, number: entry.looks })
+            }
+            Phase::Starting => {
+                entry.disturbed = true;
+                None
+            }
+            Phase::Over => None,
+        }
+    }
+
+    /// The runtime's id of a container that is up.
+    pub(crate) fn id(&self, container: ContainerRef) -> Option<Arc<str>> {
+        match &self.containers.get(&container)?.phase {
+            Phase::Up(id) => Some(Arc::clone(id)),
+            Phase::Starting | Phase::Over => None,
+        }
+    }
+
+    /// With the health as last told.
+    pub(crate) fn all_up(&self) -> Vec<(ContainerRef, Arc<str>, HealthStatus)> {
         let up = self.containers.iter().filter_map(|(container, entry)| match &entry.phase {
-            Phase::Up(id) => Some((*container, Arc::clone(id))),
+            Phase::Up(id) => Some((*container, Arc::clone(id), entry.health)),
             Phase::Starting | Phase::Over => None,
         });
         up.collect()
@@ -124,7 +198,18 @@ impl Entry {
     fn settled(phase: Phase) -> Self {
         let start_over = CancellationToken::new();
         start_over.cancel();
-        Entry { phase, stopping: false, unwanted: CancellationToken::new(), start_over }
+        Entry {
+            run: 0,
+            phase,
+            disturbed: false,
+            health: HealthStatus::Unknown,
+            looks: 0,
+            health_look: 0,
+            stopping: false,
+            end_told: false,
+            unwanted: CancellationToken::new(),
+            start_over,
+        }
     }
 }
 

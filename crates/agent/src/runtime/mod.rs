@@ -6,14 +6,16 @@
 mod book;
 pub mod docker;
 mod files;
+#[cfg(test)]
+mod honoured;
 mod launch;
 pub mod process;
 pub mod simulated;
 
 use crate::Error;
 use async_trait::async_trait;
-use plimsoll_core::node::{AdoptedContainer, ContainerRef, LaunchSpec, RuntimeEvent};
-use plimsoll_model::{InstanceId, TaskId};
+use plimsoll_core::node::{AdoptedContainer, ContainerRef, LaunchSpec, Run, RuntimeEvent};
+use plimsoll_model::{HealthStatus, InstanceId, TaskId};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -25,11 +27,15 @@ pub trait ContainerRuntime: Send + Sync + 'static {
     /// Whose containers are started from here on. Known before the first start.
     fn identify(&self, instance: InstanceId);
 
-    /// Finds and watches the containers that an earlier agent of this node left.
+    /// Finds the containers that an earlier agent of this node left.
     async fn adopt(&self) -> Result<Adopted, Error>;
 
-    /// Answered by `Started` (later by `Exited`) or `Failed`.
-    fn start(&self, container: ContainerRef, spec: Arc<LaunchSpec>);
+    /// Begins to tell what happens to them, once they have been told of themselves.
+    fn watch(&self);
+
+    /// Answered by `Started` (later by `Health` and `Exited`) or `Failed`. A run after the first starts the same
+    /// container again, as it was left.
+    fn start(&self, container: ContainerRef, run: Run, spec: Arc<LaunchSpec>);
 
     /// SIGTERM, after `grace` SIGKILL; answered by `Exited`, also when there was nothing to stop.
     fn stop(&self, container: ContainerRef, grace: Duration);
@@ -45,6 +51,8 @@ pub trait ContainerRuntime: Send + Sync + 'static {
 #[derive(Debug, Default)]
 pub struct Adopted {
     pub containers: Vec<AdoptedContainer>,
+    /// What is known of the health of those that are checked.
+    pub healths: Vec<(ContainerRef, HealthStatus)>,
     /// The instance they were started for, when all agree: the identity again, should its file be lost (F-11).
     pub instance: Option<InstanceId>,
 }
@@ -91,8 +99,12 @@ impl EventSink {
         self.emit(RuntimeEvent::Failed { container, reason });
     }
 
-    pub(crate) fn exited(&self, container: ContainerRef, exit_code: Option<i32>, reason: Option<Arc<str>>) {
-        self.emit(RuntimeEvent::Exited { container, exit_code, reason });
+    pub(crate) fn exited(&self, container: ContainerRef, run: Run, exit_code: Option<i32>, reason: Option<Arc<str>>) {
+        self.emit(RuntimeEvent::Exited { container, run, exit_code, reason });
+    }
+
+    pub(crate) fn health(&self, container: ContainerRef, health: HealthStatus) {
+        self.emit(RuntimeEvent::Health { container, health });
     }
 }
 

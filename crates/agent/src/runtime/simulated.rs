@@ -7,8 +7,8 @@ use super::{Adopted, CANNOT_START, ContainerRuntime, EventSink};
 use crate::Error;
 use crate::settings::{Latency, SimulatedSettings};
 use async_trait::async_trait;
-use plimsoll_core::node::{ContainerRef, LaunchSpec, RuntimeEvent};
-use plimsoll_model::{InstanceId, NetworkBinding, NetworkMode, TaskId};
+use plimsoll_core::node::{ContainerRef, LaunchSpec, Run, RuntimeEvent};
+use plimsoll_model::{HealthStatus, InstanceId, NetworkBinding, NetworkMode, TaskId};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ const DYNAMIC_PORT_FIRST: u16 = 32_768;
 const WORDS_PER_CONTAINER: u128 = 64;
 
 enum Request {
-    Start(ContainerRef, Arc<LaunchSpec>),
+    Start(ContainerRef, Run, Arc<LaunchSpec>),
     Stop(ContainerRef, Duration),
     Remove(TaskId),
 }
@@ -71,8 +71,10 @@ impl ContainerRuntime for SimulatedRuntime {
         Ok(Adopted::default())
     }
 
-    fn start(&self, container: ContainerRef, spec: Arc<LaunchSpec>) {
-        self.request(Request::Start(container, spec));
+    fn watch(&self) {}
+
+    fn start(&self, container: ContainerRef, run: Run, spec: Arc<LaunchSpec>) {
+        self.request(Request::Start(container, run, spec));
     }
 
     fn stop(&self, container: ContainerRef, grace: Duration) {
@@ -100,13 +102,25 @@ struct VirtualNode {
     events: EventSink,
     /// What is alive, and what is planned for it.
     containers: BTreeMap<ContainerRef, Option<Moment>>,
+    /// Of those that were started again.
+    runs: BTreeMap<ContainerRef, Run>,
     started: u64,
     next_port: u16,
 }
 
 impl VirtualNode {
     fn new(events: EventSink) -> Self {
-        VirtualNode { events, containers: BTreeMap::new(), started: 0, next_port: DYNAMIC_PORT_FIRST }
+        VirtualNode {
+            events,
+            containers: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            started: 0,
+            next_port: DYNAMIC_PORT_FIRST,
+        }
+    }
+
+    fn run(&self, container: ContainerRef) -> Run {
+        self.runs.get(&container).copied().unwrap_or_default()
     }
 
     fn bindings(&mut self, spec: &LaunchSpec, index: usize) -> Vec<NetworkBinding> {
@@ -162,21 +176,25 @@ impl World {
 
     fn serve(&mut self, number: u32, request: Request) {
         match request {
-            Request::Start(container, spec) => self.start(number, container, spec),
+            Request::Start(container, run, spec) => self.start(number, container, run, spec),
             Request::Stop(container, grace) => self.stop(number, container, grace),
             Request::Remove(task) => {
                 for container in self.alive_of(number, task) {
                     self.forget(number, container);
                 }
+                self.nodes[number as usize].runs.retain(|container, _| container.task != task);
                 self.nodes[number as usize].events.emit(RuntimeEvent::Removed { task });
             }
         }
     }
 
-    fn start(&mut self, number: u32, container: ContainerRef, spec: Arc<LaunchSpec>) {
+    fn start(&mut self, number: u32, container: ContainerRef, run: Run, spec: Arc<LaunchSpec>) {
         let node = &mut self.nodes[number as usize];
         if node.containers.contains_key(&container) {
             return;
+        }
+        if run > 0 {
+            node.runs.insert(container, run);
         }
         let mut fate = ChaCha8Rng::seed_from_u64(self.settings.seed);
         fate.set_stream(number.into());
@@ -194,7 +212,8 @@ impl World {
         let signal = if grace.is_zero() { 9 } else { 15 };
         let had_started = self.forget(number, container);
         let exit_code = had_started.then_some(128 + signal);
-        self.nodes[number as usize].events.exited(container, exit_code, None);
+        let node = &self.nodes[number as usize];
+        node.events.exited(container, node.run(container), exit_code, None);
     }
 
     fn happen(&mut self, number: u32, container: ContainerRef, happening: Happening) {
@@ -203,7 +222,11 @@ impl World {
             Happening::Starts(spec, run_time) => {
                 let bindings = node.bindings(&spec, container.index);
                 let runtime_id = format!("simulated-{}-{}", container.task, container.index).into();
-                node.events.emit(RuntimeEvent::Started { container, runtime_id, bindings, image_digest: None });
+                let run = node.run(container);
+                node.events.emit(RuntimeEvent::Started { container, run, runtime_id, bindings, image_digest: None });
+                if let Some(health) = health(&spec, container) {
+                    node.events.health(container, health);
+                }
                 node.containers.insert(container, None);
                 if let Some(run_time) = run_time {
                     self.plan(number, container, run_time, Happening::Exits);
@@ -215,7 +238,7 @@ impl World {
             }
             Happening::Exits => {
                 node.containers.remove(&container);
-                node.events.exited(container, Some(0), None);
+                node.events.exited(container, node.run(container), Some(0), None);
             }
         }
     }
@@ -241,6 +264,14 @@ impl World {
         let last = ContainerRef { task, index: usize::MAX };
         self.nodes[number as usize].containers.range(first..=last).map(|(container, _)| *container).collect()
     }
+}
+
+/// What its check would say: healthy, unless the image is called `unhealthy`. `None`: it has no check.
+fn health(spec: &LaunchSpec, container: ContainerRef) -> Option<HealthStatus> {
+    let own = spec.definition.containers.get(container.index)?;
+    own.health_check.as_ref()?;
+    let name = own.image.rsplit('/').next().and_then(|name| name.split([':', '@']).next());
+    Some(if name == Some("unhealthy") { HealthStatus::Unhealthy } else { HealthStatus::Healthy })
 }
 
 fn sample(latency: &Latency, rng: &mut ChaCha8Rng) -> Duration {

@@ -3,14 +3,17 @@
 // Each test file uses a part of this, and a bench that cannot be set up is a failed test.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod engine;
+pub mod proxy;
+
 use async_trait::async_trait;
-use plimsoll_agent::SimulatedSettings;
 use plimsoll_agent::runtime::docker::DockerRuntime;
 use plimsoll_agent::runtime::process::ProcessRuntime;
 use plimsoll_agent::runtime::simulated::SimulatedFleet;
 use plimsoll_agent::runtime::{Adopted, ContainerRuntime, EventSink};
+use plimsoll_agent::{EngineSettings, SimulatedSettings};
 use plimsoll_core::node::{ContainerRef, LaunchSpec, RuntimeEvent};
-use plimsoll_model::{Family, InstanceId, TaskDefinition, TaskDefinitionId, TaskId};
+use plimsoll_model::{Family, HealthStatus, InstanceId, TaskDefinition, TaskDefinitionId, TaskId};
 use serde_json::{Value, json};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -33,6 +36,11 @@ pub trait Bench: Send {
 
     /// A directory of this machine that the scripts know as `$SHARED`.
     fn shared(&self) -> PathBuf;
+
+    /// Whether containers have a file system of their own.
+    fn is_docker(&self) -> bool {
+        false
+    }
 
     /// A definition with one container for each shell script.
     fn document(&self, scripts: &[&str]) -> Value;
@@ -133,6 +141,7 @@ impl Bench for Simulated {
 /// An engine that was asked for by name: it has to answer.
 pub struct Docker {
     host: String,
+    pub settings: EngineSettings,
     data_dir: tempfile::TempDir,
     instance: InstanceId,
 }
@@ -144,13 +153,19 @@ impl Docker {
         &self.host
     }
 
+    /// One that has the image.
+    pub fn at(host: String) -> Self {
+        let data_dir = tempfile::tempdir().unwrap();
+        let settings = EngineSettings::documented();
+        Docker { host, settings, data_dir, instance: InstanceId::from_u128(random_id()) }
+    }
+
     /// `None` when no engine is named.
     pub fn asked_for() -> Option<Self> {
         match std::env::var("PLIMSOLL_TEST_DOCKER") {
             Ok(host) => {
                 provide_image(&host);
-                let data_dir = tempfile::tempdir().unwrap();
-                Some(Docker { host, data_dir, instance: InstanceId::from_u128(random_id()) })
+                Some(Docker::at(host))
             }
             Err(_) => {
                 println!("PLIMSOLL_TEST_DOCKER is not set: Docker was not asked for");
@@ -167,9 +182,14 @@ impl Bench for Docker {
     }
 
     async fn open(&self, events: EventSink, stop: CancellationToken) -> Arc<dyn ContainerRuntime> {
-        let host = Some(self.host.clone());
-        let runtime = DockerRuntime::connect(host, "conformance", self.data_dir.path(), events, stop).await;
+        let mut settings = self.settings.clone();
+        settings.host = Some(self.host.clone());
+        let runtime = DockerRuntime::connect(settings, "conformance", self.data_dir.path(), events, stop).await;
         Arc::new(runtime.expect("the engine of PLIMSOLL_TEST_DOCKER answers"))
+    }
+
+    fn is_docker(&self) -> bool {
+        true
     }
 
     fn shared(&self) -> PathBuf {
@@ -195,16 +215,18 @@ impl Bench for Docker {
 /// A static busybox and nothing else, imported: no registry is needed.
 fn provide_image(host: &str) {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let script = format!(
-            r#"docker --host {host} image inspect {IMAGE} >/dev/null 2>&1 && exit 0
+    ONCE.call_once(|| import_image(host));
+}
+
+pub fn import_image(host: &str) {
+    let script = format!(
+        r#"docker --host {host} image inspect {IMAGE} >/dev/null 2>&1 && exit 0
             root=$(mktemp -d) && mkdir $root/bin && cp "$(command -v busybox)" $root/bin/busybox &&
             for name in sh sleep touch true; do ln -s busybox $root/bin/$name || exit 1; done &&
             tar -C $root -c . | docker --host {host} import - {IMAGE}; status=$?; rm -r $root; exit $status"#
-        );
-        let output = Command::new("sh").arg("-c").arg(script).output().unwrap();
-        assert!(output.status.success(), "no test image: {}", String::from_utf8_lossy(&output.stderr));
-    });
+    );
+    let output = Command::new("sh").arg("-c").arg(script).output().unwrap();
+    assert!(output.status.success(), "no test image: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn definition(scripts: &[&str], image: &str, shared: &Path) -> Value {
@@ -233,6 +255,7 @@ impl Agent {
         let runtime = bench.open(EventSink::new(0, sender), stop.clone()).await;
         runtime.identify(bench.instance());
         let found = runtime.adopt().await.unwrap();
+        runtime.watch();
         Agent { runtime, found, events, stop }
     }
 
@@ -261,8 +284,27 @@ impl Agent {
 
     pub async fn exited(&mut self, container: ContainerRef) -> (Option<i32>, Option<Arc<str>>) {
         match self.event().await {
-            RuntimeEvent::Exited { container: exited, exit_code, reason } if exited == container => (exit_code, reason),
+            RuntimeEvent::Exited { container: exited, exit_code, reason, .. } if exited == container => {
+                (exit_code, reason)
+            }
             other => panic!("{other:?} instead of the exit of {container:?}"),
+        }
+    }
+
+    pub async fn health(&mut self, container: ContainerRef) -> HealthStatus {
+        match self.event().await {
+            RuntimeEvent::Health { container: checked, health } if checked == container => health,
+            other => panic!("{other:?} instead of the health of {container:?}"),
+        }
+    }
+
+    /// What was known may be told again.
+    pub async fn health_other_than(&mut self, container: ContainerRef, known: HealthStatus) -> HealthStatus {
+        loop {
+            let health = self.health(container).await;
+            if health != known {
+                return health;
+            }
         }
     }
 
@@ -280,7 +322,7 @@ impl Agent {
     /// Asks for one container and waits until it runs.
     pub async fn run(&mut self, spec: &Arc<LaunchSpec>, index: usize) -> ContainerRef {
         let container = ContainerRef { task: spec.task, index };
-        self.runtime.start(container, Arc::clone(spec));
+        self.runtime.start(container, 0, Arc::clone(spec));
         assert_eq!(self.started().await, container);
         container
     }

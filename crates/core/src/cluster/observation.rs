@@ -79,6 +79,7 @@ fn merge_containers(row: &mut Task, reported: &[Container]) {
         container.last_status = news.last_status;
         container.health = news.health;
         container.exit_code = news.exit_code.or(container.exit_code);
+        container.restart_count = container.restart_count.max(news.restart_count);
         if let Some(reason) = &news.reason {
             container.reason = Some(shorten(reason));
         }

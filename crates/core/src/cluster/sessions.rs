@@ -181,6 +181,7 @@ impl ClusterCore {
             group: Arc::clone(&task.group),
             last_status: task.last_status,
             stopping: task.is_stopping(),
+            restart_counts: task.containers.iter().map(|container| container.restart_count).collect(),
         }
     }
 }

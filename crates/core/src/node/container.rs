@@ -1,6 +1,6 @@
 //! One container on the node: how far it got, and its row as reported.
 
-use super::{AdoptedContainer, AdoptedState};
+use super::{AdoptedContainer, AdoptedState, Run};
 use plimsoll_model::{Container, HealthStatus, NetworkBinding, TaskStatus, Timestamp};
 use std::sync::Arc;
 
@@ -26,6 +26,12 @@ pub(super) struct NodeContainer {
     pub stage: Stage,
     /// It was RUNNING at some time.
     pub ran: bool,
+    /// The run it is in, or was in last.
+    pub run: Run,
+    /// When that run began, while it lasts.
+    pub running_since: Option<Timestamp>,
+    /// How long the run lasted that is over.
+    pub ran_ms: u64,
     /// When its start was asked for, or when it was adopted.
     pub started_at: Option<Timestamp>,
     /// When the start counts as failed. Absent while its image is pulled.
@@ -44,6 +50,9 @@ impl NodeContainer {
             row: Container::pending(name),
             stage: Stage::Waiting,
             ran: false,
+            run: 0,
+            running_since: None,
+            ran_ms: 0,
             started_at: None,
             start_deadline: None,
             pull_stopped: false,
@@ -60,20 +69,20 @@ impl NodeContainer {
         container.started_at = Some(now);
         match found.state {
             AdoptedState::Created => {}
-            AdoptedState::Running => container.run(),
+            AdoptedState::Running => container.run(now.minus_millis(found.ran_ms)),
             AdoptedState::Exited { exit_code, reason } => {
-                container.run();
-                container.end(exit_code, reason);
+                container.run(now.minus_millis(found.ran_ms));
+                container.end(now, exit_code, reason);
             }
         }
         container
     }
 
     /// It ran when somebody last looked, and nothing is left of it.
-    pub fn missing(index: usize, name: Arc<str>) -> Self {
+    pub fn missing(index: usize, name: Arc<str>, now: Timestamp) -> Self {
         let mut container = NodeContainer::waiting(index, name);
-        container.run();
-        container.end(None, Some("container missing: it was removed from the machine".into()));
+        container.run(now);
+        container.end(now, None, Some("container missing: it was removed from the machine".into()));
         container
     }
 
@@ -91,22 +100,44 @@ impl NodeContainer {
         self.start_deadline = Some(now.plus_millis(timeout_ms));
     }
 
-    pub fn started(&mut self, runtime_id: Arc<str>, bindings: Vec<NetworkBinding>, image_digest: Option<Arc<str>>) {
-        self.row.runtime_id = Some(runtime_id);
-        self.row.bindings = bindings;
-        self.row.image_digest = image_digest;
-        self.run();
+    /// Goes on as RUNNING, as ECS shows it: for the task as a whole nothing has ended (TD-50). The runtime bounds the
+    /// start by itself; `startTimeout` is about the first one.
+    pub fn starting_again(&mut self) {
+        self.stage = Stage::Starting;
+        self.run += 1;
+        self.row.restart_count = self.row.restart_count.saturating_add(1);
+        self.row.last_status = TaskStatus::Running;
+        self.row.exit_code = None;
+        self.row.reason = None;
+        self.row.health = HealthStatus::Unknown;
     }
 
-    fn run(&mut self) {
+    pub fn started(
+        &mut self,
+        now: Timestamp,
+        runtime_id: Arc<str>,
+        bindings: Vec<NetworkBinding>,
+        image_digest: Option<Arc<str>>,
+    ) {
+        self.row.runtime_id = Some(runtime_id);
+        self.row.bindings = bindings;
+        if image_digest.is_some() {
+            self.row.image_digest = image_digest;
+        }
+        self.run(now);
+    }
+
+    fn run(&mut self, since: Timestamp) {
         self.stage = Stage::Running;
         self.ran = true;
+        self.running_since = Some(since);
         self.start_deadline = None;
         self.row.last_status = TaskStatus::Running;
     }
 
-    pub fn end(&mut self, exit_code: Option<i32>, reason: Option<Arc<str>>) {
+    pub fn end(&mut self, now: Timestamp, exit_code: Option<i32>, reason: Option<Arc<str>>) {
         self.stage = Stage::Ended;
+        self.ran_ms = self.running_since.take().map_or(0, |since| now.millis_since(since));
         self.start_deadline = None;
         self.stop_again_at = None;
         self.row.last_status = TaskStatus::Stopped;

@@ -26,6 +26,7 @@ impl NodeTask {
         }
         let mut wakeup = None;
         if let Some(spec) = self.spec.clone().filter(|_| self.stop.is_none()) {
+            self.restart_ended(&spec, actions);
             if let Some(cause) = self.find_stop_cause(now, &spec.definition, config) {
                 self.stop_because(cause);
             } else if self.admitted {
@@ -83,7 +84,7 @@ impl NodeTask {
                         let timeout_ms = self.start_timeout_ms(index, config);
                         self.containers[at].starting(now, timeout_ms);
                         let container = ContainerRef { task: self.id, index };
-                        actions.push(Action::Start { container, spec: Arc::clone(spec) });
+                        actions.push(Action::Start { container, run: self.containers[at].run, spec: Arc::clone(spec) });
                     }
                     Readiness::NotYet(until) => wakeup = earlier(wakeup, until),
                     Readiness::Never(_) => {}
@@ -125,7 +126,7 @@ impl NodeTask {
     /// Asks every container to stop that nothing alive depends on any more (TL-5).
     fn stop_next(&mut self, now: Timestamp, config: &NodeConfig, actions: &mut Vec<Action>) -> Option<Timestamp> {
         for container in self.containers.iter_mut().filter(|container| container.stage == Stage::Waiting) {
-            container.end(None, None);
+            container.end(now, None, None);
             self.changed = true;
         }
         let mut wakeup = None;

@@ -152,12 +152,12 @@ impl NodeCore {
 
     fn assign(&mut self, now: Timestamp, assignment: &Assignment, cluster: &Arc<str>, out: &mut Outbox) {
         if !self.tasks.contains_key(&assignment.task) {
-            let task = NodeTask::assigned(assignment, cluster);
+            let task = NodeTask::assigned(now, assignment, cluster);
             self.tasks.insert(task.id, task);
             self.queue.insert(assignment.task);
         }
         self.touch(now, assignment.task, out, |task| {
-            task.define(assignment, cluster);
+            task.define(now, assignment, cluster);
             if assignment.stopping {
                 task.stop_because(StopCause::Requested);
             }

@@ -5,7 +5,7 @@
 
 use super::container::{NodeContainer, Stage};
 use super::order::StartOrder;
-use super::{Action, AdoptedContainer, ContainerRef, LaunchSpec, NodeConfig, RuntimeEvent};
+use super::{Action, AdoptedContainer, ContainerRef, LaunchSpec, NodeConfig, Run, RuntimeEvent};
 use crate::protocol::{Assignment, StopCause, TaskReport};
 use plimsoll_model::{Container, ContainerSpec, HealthStatus, Reserved, TaskDefinition, TaskId, TaskStatus, Timestamp};
 use std::sync::Arc;
@@ -97,14 +97,14 @@ impl NodeTask {
         task
     }
 
-    pub fn assigned(assignment: &Assignment, cluster: &Arc<str>) -> Self {
+    pub fn assigned(now: Timestamp, assignment: &Assignment, cluster: &Arc<str>) -> Self {
         let mut task = NodeTask::new(assignment.task, Ownership::Assigned);
-        task.define(assignment, cluster);
+        task.define(now, assignment, cluster);
         task
     }
 
     /// Learns what the task consists of. Containers that must have been there and are not have ended.
-    pub fn define(&mut self, assignment: &Assignment, cluster: &Arc<str>) {
+    pub fn define(&mut self, now: Timestamp, assignment: &Assignment, cluster: &Arc<str>) {
         self.changed |= self.ownership != Ownership::Assigned;
         self.ownership = Ownership::Assigned;
         if self.spec.is_some() {
@@ -121,11 +121,14 @@ impl NodeTask {
                 let at = found.iter().position(|container| container.index == index);
                 match at.map(|at| found.remove(at)) {
                     Some(container) => container,
-                    None if ran_before => NodeContainer::missing(index, Arc::clone(&spec.name)),
+                    None if ran_before => NodeContainer::missing(index, Arc::clone(&spec.name), now),
                     None => NodeContainer::waiting(index, Arc::clone(&spec.name)),
                 }
             })
             .collect();
+        for (container, known) in self.containers.iter_mut().zip(&assignment.restart_counts) {
+            container.row.restart_count = *known;
+        }
         self.share_out_gpus(definition, &assignment.reserved);
         match StartOrder::of(definition) {
             Ok(order) => self.order = order.map(Box::new),
@@ -182,11 +185,13 @@ impl NodeTask {
         match event {
             RuntimeEvent::PullStarted(at) => self.pull_started(now, at.index),
             RuntimeEvent::PullStopped(at) => self.pull_stopped(now, at.index, config),
-            RuntimeEvent::Started { container: at, runtime_id, bindings, image_digest } => {
-                let Some(container) = self.container_mut(at.index) else { return };
+            RuntimeEvent::Started { container: at, run, runtime_id, bindings, image_digest } => {
+                let Some(container) = self.container_mut(at.index).filter(|container| container.run == run) else {
+                    return;
+                };
                 match container.stage {
                     Stage::Waiting | Stage::Starting => {
-                        container.started(runtime_id, bindings, image_digest);
+                        container.started(now, runtime_id, bindings, image_digest);
                         // A stop may have overtaken the start: it is asked for again at once.
                         container.stop_again_at = None;
                         self.changed = true;
@@ -200,14 +205,17 @@ impl NodeTask {
             RuntimeEvent::Failed { container: at, reason } => {
                 let Some(container) = self.container_mut(at.index) else { return };
                 if container.stage == Stage::Starting {
-                    container.failure = Some(Arc::clone(&reason));
-                    container.end(None, Some(reason));
+                    // One that ran before and does not start again has ended; the task did not fail to start.
+                    container.failure = (!container.ran).then(|| Arc::clone(&reason));
+                    container.end(now, None, Some(reason));
                     self.changed = true;
                 }
             }
-            RuntimeEvent::Exited { container: at, exit_code, reason } => self.exited(at.index, exit_code, reason),
+            RuntimeEvent::Exited { container: at, run, exit_code, reason } => {
+                self.exited(now, at.index, run, exit_code, reason);
+            }
             RuntimeEvent::Health { container: at, health } => self.health(at.index, health),
-            RuntimeEvent::Removed { .. } => self.all_gone(),
+            RuntimeEvent::Removed { .. } => self.all_gone(now),
             RuntimeEvent::Adopted(_) => {}
         }
     }
@@ -236,16 +244,16 @@ impl NodeTask {
         self.changed = true;
     }
 
-    fn exited(&mut self, index: usize, exit_code: Option<i32>, reason: Option<Arc<str>>) {
+    fn exited(&mut self, now: Timestamp, index: usize, run: Run, exit_code: Option<i32>, reason: Option<Arc<str>>) {
         let asked_to_stop = self.stop.is_some();
-        let Some(container) = self.container_mut(index) else { return };
+        let Some(container) = self.container_mut(index).filter(|container| container.run == run) else { return };
         match container.stage {
             Stage::Ended => return,
             Stage::Running => {}
             // It ran, however short: `Started` is late or was never sent. Under a stop it may as well never have run.
-            Stage::Waiting | Stage::Starting => container.ran = !asked_to_stop || exit_code.is_some(),
+            Stage::Waiting | Stage::Starting => container.ran |= !asked_to_stop || exit_code.is_some(),
         }
-        container.end(exit_code, reason);
+        container.end(now, exit_code, reason);
         self.changed = true;
     }
 
@@ -262,19 +270,22 @@ impl NodeTask {
     }
 
     /// Nothing is left on the machine. Before the end that is an exit nobody saw (F-21).
-    fn all_gone(&mut self) {
+    fn all_gone(&mut self, now: Timestamp) {
         for container in self.containers.iter_mut().filter(|container| container.is_alive()) {
-            container.end(None, Some("container missing: it was removed from the machine".into()));
+            container.end(now, None, Some("container missing: it was removed from the machine".into()));
             self.changed = true;
         }
         self.removed = true;
     }
 
+    /// An exit of a container whose definition is still to come is not told: it may have to start again (TD-50).
     pub fn report(&self) -> TaskReport {
+        let undecided = |container: &&NodeContainer| self.spec.is_none() && self.stop.is_none() && container.is_ended();
+        let told = self.containers.iter().filter(|container| !undecided(container));
         TaskReport {
             task: self.id,
             status: self.status,
-            containers: self.containers.iter().map(|container| container.row.clone()).collect::<Vec<Container>>(),
+            containers: told.map(|container| container.row.clone()).collect::<Vec<Container>>(),
             stop: self.stop.clone(),
             pull_started_at: self.pull_started_at,
             pull_stopped_at: self.pull_stopped_at,

@@ -1,7 +1,8 @@
 //! A node on a test bench: inputs by hand, outputs as text.
 
 use super::{
-    Action, AdoptedContainer, AdoptedState, ContainerRef, Identity, Input, NodeConfig, NodeCore, Outbox, RuntimeEvent,
+    Action, AdoptedContainer, AdoptedState, ContainerRef, Identity, Input, NodeConfig, NodeCore, Outbox, Run,
+    RuntimeEvent,
 };
 use crate::command::RegisterContainerInstance;
 use crate::protocol::{Assignment, Commands, FromNode, TaskReport, ToNode, Welcome};
@@ -47,6 +48,7 @@ pub(super) fn assignment(task: u128, definition: &Arc<TaskDefinition>) -> Assign
         group: "family:app".into(),
         last_status: TaskStatus::Pending,
         stopping: false,
+        restart_counts: Vec::new(),
     }
 }
 
@@ -57,6 +59,7 @@ pub(super) fn adopted(task: u128, index: usize, state: AdoptedState) -> AdoptedC
         name: "web".into(),
         runtime_id: format!("run-{task}-{index}").into(),
         state,
+        ran_ms: 0,
         bindings: Vec::new(),
         image_digest: None,
     }
@@ -164,13 +167,21 @@ impl Bench {
     }
 
     pub fn started_container(&mut self, task: u128, index: usize) {
+        self.started_again(task, index, 0);
+    }
+
+    pub fn started_again(&mut self, task: u128, index: usize, run: Run) {
         let runtime_id = format!("run-{task}-{index}").into();
         let container = at(task, index);
-        self.runtime(RuntimeEvent::Started { container, runtime_id, bindings: Vec::new(), image_digest: None });
+        self.runtime(RuntimeEvent::Started { container, run, runtime_id, bindings: Vec::new(), image_digest: None });
     }
 
     pub fn exited(&mut self, task: u128, index: usize, code: i32) {
-        self.runtime(RuntimeEvent::Exited { container: at(task, index), exit_code: Some(code), reason: None });
+        self.exited_again(task, index, 0, Some(code));
+    }
+
+    pub fn exited_again(&mut self, task: u128, index: usize, run: Run, exit_code: Option<i32>) {
+        self.runtime(RuntimeEvent::Exited { container: at(task, index), run, exit_code, reason: None });
     }
 
     /// Moves to the next wakeup and ticks.
@@ -197,7 +208,8 @@ impl Bench {
         let show = |container: &ContainerRef| format!("{}/{}", container.task.as_u128(), container.index);
         let actions = std::mem::take(&mut self.out.actions);
         let text = |action: &Action| match action {
-            Action::Start { container, .. } => format!("start {}", show(container)),
+            Action::Start { container, run: 0, .. } => format!("start {}", show(container)),
+            Action::Start { container, run, .. } => format!("start {} again {run}", show(container)),
             Action::Stop { container, grace_ms } => format!("stop {} {grace_ms}", show(container)),
             Action::Remove { task } => format!("remove {}", task.as_u128()),
         };

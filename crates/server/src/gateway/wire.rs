@@ -136,6 +136,7 @@ fn container(container: v1::Container) -> Result<Container, WireError> {
         image_digest: container.image_digest.map(Arc::from),
         bindings: all(container.bindings, network_binding)?,
         gpus: container.gpus.into_iter().map(Arc::from).collect(),
+        restart_count: container.restart_count,
     })
 }
 
@@ -245,6 +246,7 @@ impl Outgoing {
             group: assignment.group.to_string(),
             last_status: task_status_out(assignment.last_status).into(),
             stopping: assignment.stopping,
+            restart_counts: assignment.restart_counts,
         }
     }
 

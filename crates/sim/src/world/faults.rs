@@ -4,7 +4,7 @@ use super::runtime::State;
 use super::{Event, World};
 use crate::swarm::Swarm;
 use crate::violation::Broken;
-use plimsoll_core::node::{Identity, RuntimeEvent};
+use plimsoll_core::node::Identity;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fault {
@@ -113,7 +113,7 @@ impl World {
         let Some(container) = self.dice.faults.pick(&all).copied() else { return };
         self.coverage.count("fault container removed");
         if self.nodes[node].runtime.remove(container) {
-            self.tell(node, RuntimeEvent::Exited { container, exit_code: Some(137), reason: None });
+            self.tell_exited(node, container, Some(137));
         }
     }
 }

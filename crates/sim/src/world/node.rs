@@ -77,7 +77,7 @@ impl World {
             stop_timeout_ms: 5_000,
         };
         this.agent = Some(NodeCore::new(config, this.identity));
-        let found = this.runtime.found(&mut self.coverage);
+        let found = this.runtime.found(self.now, &mut self.coverage);
         let incarnation = this.incarnation;
         let delay = self.dice.faults.between(1, 1_000);
         self.schedule(delay, Event::NodeConnect { node, incarnation });

@@ -2,11 +2,11 @@
 
 use super::{Event, World};
 use crate::coverage::Coverage;
-use crate::definitions::{CRASHES, DONE, MISSING};
+use crate::definitions::{CRASHES, DONE, MISSING, RESTARTS};
 use crate::dice::Dice;
 use crate::violation::Broken;
-use plimsoll_core::node::{Action, AdoptedContainer, AdoptedState, ContainerRef, LaunchSpec, RuntimeEvent};
-use plimsoll_model::{HealthStatus, TaskId};
+use plimsoll_core::node::{Action, AdoptedContainer, AdoptedState, ContainerRef, LaunchSpec, Run, RuntimeEvent};
+use plimsoll_model::{HealthStatus, TaskId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ const EVENT_MS_MAX: u64 = 50;
 #[derive(Debug, Default)]
 pub(crate) struct Runtime {
     pub containers: BTreeMap<ContainerRef, SimContainer>,
+    /// The last run this agent process asked for; also of what is gone.
+    runs: BTreeMap<ContainerRef, Run>,
     next_serial: u64,
 }
 
@@ -27,6 +29,10 @@ pub(crate) struct SimContainer {
     health: HealthStatus,
     runtime_id: Arc<str>,
     pub state: State,
+    running_since: Timestamp,
+    ran_ms: u64,
+    /// How its last run ended, while it starts again.
+    ended_before: Option<i32>,
     /// Changes with every turn its life takes, so that what was planned before is void.
     serial: u64,
 }
@@ -72,7 +78,8 @@ impl Runtime {
     }
 
     /// What an agent finds by label when it starts.
-    pub fn found(&self, coverage: &mut Coverage) -> Vec<AdoptedContainer> {
+    pub fn found(&mut self, now: Timestamp, coverage: &mut Coverage) -> Vec<AdoptedContainer> {
+        self.runs.clear();
         let mut found = Vec::new();
         for (container, one) in &self.containers {
             let (state, what) = match one.state {
@@ -89,6 +96,7 @@ impl Runtime {
                 index: container.index,
                 name: Arc::clone(&one.name),
                 runtime_id: Arc::clone(&one.runtime_id),
+                ran_ms: if one.state == State::Running { now.millis_since(one.running_since) } else { one.ran_ms },
                 state,
                 bindings: Vec::new(),
                 image_digest: None,
@@ -102,7 +110,10 @@ impl Runtime {
         self.containers.retain(|_, one| one.state != State::Pulling);
         for one in self.containers.values_mut().filter(|one| one.state == State::Starting) {
             if dice.coin() {
-                one.state = State::Created;
+                one.state = match one.ended_before {
+                    Some(code) => State::Exited { exit_code: Some(code) },
+                    None => State::Created,
+                };
                 one.serial = u64::MAX;
             }
         }
@@ -120,6 +131,10 @@ impl Runtime {
             one.state == State::Running && one.health != HealthStatus::Unknown
         };
         self.containers.iter().filter(checked).map(|(container, one)| (*container, one.health)).collect()
+    }
+
+    pub fn run(&self, container: ContainerRef) -> Run {
+        self.runs.get(&container).copied().unwrap_or_default()
     }
 
     /// True when the engine reports it: a container that only exists goes quietly.
@@ -140,7 +155,7 @@ impl Runtime {
 impl World {
     pub(super) fn run(&mut self, node: usize, action: Action) -> Result<(), Broken> {
         match action {
-            Action::Start { container, spec } => self.start(node, container, &spec),
+            Action::Start { container, run, spec } => self.start(node, container, run, &spec),
             Action::Stop { container, grace_ms } => {
                 self.nodes[node].stopped_here.insert(container.task);
                 self.stop(node, container, grace_ms);
@@ -154,11 +169,22 @@ impl World {
         }
     }
 
-    fn start(&mut self, node: usize, container: ContainerRef, launch: &Arc<LaunchSpec>) -> Result<(), Broken> {
+    fn start(
+        &mut self,
+        node: usize,
+        container: ContainerRef,
+        run: Run,
+        launch: &Arc<LaunchSpec>,
+    ) -> Result<(), Broken> {
         self.check_start(node, container)?;
         let runtime = &mut self.nodes[node].runtime;
+        let runs_again = runtime.runs.insert(container, run).unwrap_or_default() < run;
         let Some(spec) = launch.definition.containers.get(container.index) else { return Ok(()) };
         match runtime.containers.get(&container).map(|one| one.state) {
+            None if runs_again => {
+                let reason = "CannotStartContainerError: it was removed".into();
+                self.tell(node, RuntimeEvent::Failed { container, reason });
+            }
             None => {
                 let serial = runtime.next_serial;
                 runtime.next_serial += 1;
@@ -169,6 +195,9 @@ impl World {
                     health: HealthStatus::Unknown,
                     runtime_id: format!("{node}-{serial}").into(),
                     state: State::Pulling,
+                    running_since: Timestamp::ZERO,
+                    ran_ms: 0,
+                    ended_before: None,
                     serial,
                 };
                 runtime.containers.insert(container, fresh);
@@ -179,9 +208,14 @@ impl World {
             Some(State::Created) => self.begin_start(node, container),
             Some(State::Pulling | State::Starting) => {}
             Some(State::Running) => self.tell_started(node, container),
-            Some(State::Exited { exit_code }) => {
-                self.tell(node, RuntimeEvent::Exited { container, exit_code, reason: None });
+            Some(State::Exited { exit_code }) if runs_again => {
+                self.coverage.count("node restarted a container");
+                if let Some(one) = self.nodes[node].runtime.containers.get_mut(&container) {
+                    one.ended_before = exit_code;
+                }
+                self.begin_start(node, container);
             }
+            Some(State::Exited { exit_code }) => self.tell_exited(node, container, exit_code),
         }
         Ok(())
     }
@@ -200,7 +234,7 @@ impl World {
         }
         let runtime = &mut self.nodes[node].runtime;
         match runtime.containers.get(&container).map(|one| one.state) {
-            None => self.tell(node, RuntimeEvent::Exited { container, exit_code: None, reason: None }),
+            None => self.tell_exited(node, container, None),
             Some(State::Pulling) => {
                 runtime.containers.remove(&container);
                 let reason = "CannotPullContainerError: stopped while pulling".into();
@@ -208,7 +242,7 @@ impl World {
             }
             Some(State::Created | State::Starting) => {
                 runtime.turn(container, State::Exited { exit_code: None });
-                self.tell(node, RuntimeEvent::Exited { container, exit_code: None, reason: None });
+                self.tell_exited(node, container, None);
             }
             Some(State::Running) => {
                 // Some ignore SIGTERM and are killed when the grace is over.
@@ -217,9 +251,7 @@ impl World {
                     if patient { (self.dice.runtime.between(1, grace_ms), 143) } else { (grace_ms, 137) };
                 self.plan(node, container, delay, Progress::Exits(code));
             }
-            Some(State::Exited { exit_code }) => {
-                self.tell(node, RuntimeEvent::Exited { container, exit_code, reason: None });
-            }
+            Some(State::Exited { exit_code }) => self.tell_exited(node, container, exit_code),
         }
     }
 
@@ -249,6 +281,10 @@ impl World {
             }
             Progress::Started => {
                 self.nodes[node].runtime.turn(container, State::Running);
+                let now = self.now;
+                if let Some(one) = self.nodes[node].runtime.containers.get_mut(&container) {
+                    (one.running_since, one.ended_before, one.health) = (now, None, HealthStatus::Unknown);
+                }
                 self.check_running(node, container)?;
                 self.tell_started(node, container);
                 self.plan_life(node, container);
@@ -276,7 +312,7 @@ impl World {
         let delay = self.dice.runtime.between(10, 3_000);
         match &*image {
             DONE => self.plan(node, container, delay, Progress::Exits(0)),
-            CRASHES => self.plan(node, container, delay, Progress::Exits(1)),
+            CRASHES | RESTARTS => self.plan(node, container, delay, Progress::Exits(1)),
             _ if checks_health => self.plan(node, container, delay, Progress::Health(HealthStatus::Healthy)),
             _ => {}
         }
@@ -284,8 +320,17 @@ impl World {
 
     pub(super) fn exit(&mut self, node: usize, container: ContainerRef, code: i32) {
         let exit_code = Some(code);
+        let now = self.now;
+        if let Some(one) = self.nodes[node].runtime.containers.get_mut(&container) {
+            one.ran_ms = now.millis_since(one.running_since);
+        }
         self.nodes[node].runtime.turn(container, State::Exited { exit_code });
-        self.tell(node, RuntimeEvent::Exited { container, exit_code, reason: None });
+        self.tell_exited(node, container, exit_code);
+    }
+
+    pub(super) fn tell_exited(&mut self, node: usize, container: ContainerRef, exit_code: Option<i32>) {
+        let run = self.nodes[node].runtime.run(container);
+        self.tell(node, RuntimeEvent::Exited { container, run, exit_code, reason: None });
     }
 
     /// Everything planned for the container before stays planned, unless its life takes a turn.
@@ -302,7 +347,9 @@ impl World {
     fn tell_started(&mut self, node: usize, container: ContainerRef) {
         let Some(one) = self.nodes[node].runtime.containers.get(&container) else { return };
         let runtime_id = Arc::clone(&one.runtime_id);
-        self.tell(node, RuntimeEvent::Started { container, runtime_id, bindings: Vec::new(), image_digest: None });
+        let run = self.nodes[node].runtime.run(container);
+        let bindings = Vec::new();
+        self.tell(node, RuntimeEvent::Started { container, run, runtime_id, bindings, image_digest: None });
     }
 
     /// Events reach an agent that lives, in their own time and sometimes twice.

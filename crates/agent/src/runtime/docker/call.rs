@@ -4,11 +4,6 @@ use bollard::errors::Error as EngineError;
 use std::future::Future;
 use std::time::Duration;
 
-/// For calls that do little work in the engine.
-pub(super) const QUICK: Duration = Duration::from_secs(30);
-/// Creating and starting touch disks and networks.
-pub(super) const SLOW: Duration = Duration::from_secs(120);
-
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
     /// There is no such container, image or volume.

@@ -2,6 +2,7 @@
 //!
 //! Limits of a task as a whole bind each of its containers by itself: the engine knows no tasks.
 
+use super::health::health_config;
 use super::labels::{CONTAINER, DEFINITION, INDEX};
 use super::members::{self, ContainerMembers, LinuxParameters, MountPoint, TaskMembers, Volume};
 use crate::runtime::launch::Launch;
@@ -10,12 +11,14 @@ use bollard::models::{
     VolumeCreateRequest,
 };
 use plimsoll_core::node::{ContainerRef, LaunchSpec};
-use plimsoll_model::{NetworkMode, TaskId};
+use plimsoll_model::{NetworkBinding, NetworkMode, TaskId};
 use std::collections::HashMap;
 
 const MIB: i64 = 1 << 20;
 /// The least the engine accepts, and what ECS agents pass for 0 and 1 (TD-10).
 const CPU_SHARES_MIN: i64 = 2;
+/// Where ports are published.
+const ANY_ADDRESS: &str = "0.0.0.0";
 /// Of a family's or container's name, in a container's name.
 const NAME_PART_CHARS: usize = 40;
 
@@ -24,6 +27,10 @@ pub(super) struct Config {
     pub body: ContainerCreateBody,
     /// Must exist before the container is created.
     pub volumes: Vec<VolumeCreateRequest>,
+    /// Volumes that must be there already (TD-64).
+    pub volumes_expected: Vec<String>,
+    /// Where its ports will be found. `None`: the engine picks some of them.
+    pub bindings: Option<Vec<NetworkBinding>>,
 }
 
 /// `labels`: those of the task. The error is the reason without its class.
@@ -37,12 +44,14 @@ pub(super) fn config(
     let unreadable = |error| format!("definition {}: {error}", spec.definition.id);
     let own: ContainerMembers = members::read(launch.document).map_err(unreadable)?;
     let task: TaskMembers = members::read(&spec.definition.document).map_err(unreadable)?;
-    let (binds, volumes) = mounts(&own.mount_points, &task.volumes, spec.task, &labels)?;
+    let Mounts { binds, volumes, volumes_expected } = mounts(&own.mount_points, &task.volumes, spec.task, &labels)?;
     let host_config = host_config(spec, &launch, &own, binds)?;
     Ok(Config {
         name: container_name(spec, &launch.container.name),
         body: body(container, spec, &launch, &own, labels, host_config),
         volumes,
+        volumes_expected,
+        bindings: bindings(spec.definition.network_mode, &launch),
     })
 }
 
@@ -72,6 +81,7 @@ fn body(
         open_stdin: Some(own.interactive),
         network_disabled: Some(own.disable_networking),
         exposed_ports: some_if_any(exposed_ports(launch)),
+        healthcheck: launch.container.health_check.as_ref().map(health_config),
         labels: Some(labels),
         host_config: Some(host_config),
         ..Default::default()
@@ -163,13 +173,24 @@ fn exposed_ports(launch: &Launch<'_>) -> Vec<String> {
     mappings.filter_map(|one| Some(format!("{}/{}", one.container_port?, one.protocol.as_str()))).collect()
 }
 
+/// TL-13: in host mode the container's own ports are the host's.
+fn bindings(mode: NetworkMode, launch: &Launch<'_>) -> Option<Vec<NetworkBinding>> {
+    let mappings = launch.container.port_mappings.iter().filter_map(|one| Some((one, one.container_port?)));
+    let bindings = mappings.map(|(mapping, container_port)| {
+        let host_port = if mode == NetworkMode::Bridge { mapping.host_port } else { container_port };
+        let protocol = mapping.protocol;
+        (host_port != 0).then(|| NetworkBinding { bind_ip: ANY_ADDRESS.into(), container_port, host_port, protocol })
+    });
+    if mode == NetworkMode::None { Some(Vec::new()) } else { bindings.collect() }
+}
+
 /// Host port 0 or absent: the engine picks one (TD-33).
 fn port_bindings(launch: &Launch<'_>) -> PortMap {
     let mut ports = PortMap::new();
     for mapping in &launch.container.port_mappings {
         let Some(port) = mapping.container_port else { continue };
         let host_port = if mapping.host_port == 0 { String::new() } else { mapping.host_port.to_string() };
-        let binding = PortBinding { host_ip: Some("0.0.0.0".to_owned()), host_port: Some(host_port) };
+        let binding = PortBinding { host_ip: Some(ANY_ADDRESS.to_owned()), host_port: Some(host_port) };
         let bindings = ports.entry(format!("{port}/{}", mapping.protocol.as_str())).or_default();
         bindings.get_or_insert_default().push(binding);
     }
@@ -190,15 +211,21 @@ fn links(spec: &LaunchSpec, own: &ContainerMembers) -> Vec<String> {
     split.map(|(name, alias)| format!("{}:{alias}", container_name(spec, name))).collect()
 }
 
-/// Binds of the container, and the volumes they need that last as long as the task.
+#[derive(Default)]
+struct Mounts {
+    binds: Vec<String>,
+    volumes: Vec<VolumeCreateRequest>,
+    volumes_expected: Vec<String>,
+}
+
+/// Binds of the container, and the volumes they need.
 fn mounts(
     mount_points: &[MountPoint],
     volumes: &[Volume],
     task: TaskId,
     labels: &HashMap<String, String>,
-) -> Result<(Vec<String>, Vec<VolumeCreateRequest>), String> {
-    let mut binds = Vec::new();
-    let mut needed = Vec::new();
+) -> Result<Mounts, String> {
+    let mut mounts = Mounts::default();
     for mount in mount_points {
         let volume = volumes.iter().find(|volume| volume.name == mount.source_volume);
         let volume = volume.ok_or_else(|| format!("Unknown volume '{}'.", mount.source_volume))?;
@@ -206,20 +233,28 @@ fn mounts(
         let host_path = volume.host.as_ref().and_then(|host| host.source_path.as_deref());
         let source = match (host_path, docker) {
             (Some(path), _) => path.to_owned(),
-            (None, Some(docker)) if docker.scope.as_deref() == Some("shared") => volume.name.clone(),
+            (None, Some(docker)) if docker.scope.as_deref() == Some("shared") => {
+                if docker.autoprovision {
+                    // Without the labels of the task: it outlives it.
+                    mounts.volumes.push(volume_request(&volume.name, Some(docker), &HashMap::new()));
+                } else {
+                    mounts.volumes_expected.push(volume.name.clone());
+                }
+                volume.name.clone()
+            }
             (None, docker) => {
                 let name = format!("plimsoll-{task}-{}", volume.name);
-                needed.push(task_volume(&name, docker, labels));
+                mounts.volumes.push(volume_request(&name, docker, labels));
                 name
             }
         };
         let mode = if mount.read_only { "ro" } else { "rw" };
-        binds.push(format!("{source}:{}:{mode}", mount.container_path));
+        mounts.binds.push(format!("{source}:{}:{mode}", mount.container_path));
     }
-    Ok((binds, needed))
+    Ok(mounts)
 }
 
-fn task_volume(
+fn volume_request(
     name: &str,
     docker: Option<&members::DockerVolume>,
     task_labels: &HashMap<String, String>,

@@ -1,10 +1,9 @@
 //! The engine itself: how to reach it, what it can do, and the calls made to it, each bounded in time.
 
-use super::call::{CallError, QUICK, SLOW, call};
+use super::call::{CallError, call};
 use super::labels;
 use crate::Error;
-use crate::registration::{CAPABILITY, Offer};
-use crate::runtime::RuntimeKind;
+use crate::settings::EngineSettings;
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, ContainerSummary, ImageInspect, VolumeCreateRequest,
 };
@@ -15,7 +14,7 @@ use bollard::query_parameters::{
 use bollard::{API_DEFAULT_VERSION, Docker};
 use futures_util::StreamExt;
 use plimsoll_model::TaskId;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
@@ -30,11 +29,12 @@ const STOP_MARGIN: Duration = Duration::from_secs(15);
 
 pub(super) struct Engine {
     pub client: Docker,
+    pub limits: EngineSettings,
 }
 
 impl Engine {
-    pub(super) async fn connect(host: Option<String>) -> Result<Self, Error> {
-        let host = host.or_else(|| std::env::var("DOCKER_HOST").ok()).filter(|host| !host.is_empty());
+    pub(super) async fn connect(limits: EngineSettings) -> Result<Self, Error> {
+        let host = limits.host.clone().or_else(|| std::env::var("DOCKER_HOST").ok()).filter(|host| !host.is_empty());
         let host = host.unwrap_or_else(|| DEFAULT_HOST.to_owned());
         if !host.starts_with("unix://") {
             return Err(Error::EngineAddress { host });
@@ -43,25 +43,25 @@ impl Engine {
         let client =
             Docker::connect_with_unix(&host, CLIENT_TIMEOUT_SECONDS, API_DEFAULT_VERSION).map_err(unreachable)?;
         match tokio::time::timeout(CONNECT_TIMEOUT, client.negotiate_version()).await {
-            Ok(Ok(client)) => Ok(Engine { client }),
+            Ok(Ok(client)) => Ok(Engine { client, limits }),
             Ok(Err(error)) => Err(unreachable(error)),
             Err(_) => Err(Error::EngineSlow { action: "answer", seconds: CONNECT_TIMEOUT.as_secs() }),
         }
     }
 
     pub(super) async fn inspect(&self, container: &str) -> Result<ContainerInspectResponse, CallError> {
-        call(QUICK, self.client.inspect_container(container, None::<InspectContainerOptions>)).await
+        call(self.limits.quick_call, self.client.inspect_container(container, None::<InspectContainerOptions>)).await
     }
 
     /// All containers with the label, in whatever state.
     pub(super) async fn list(&self, label: String) -> Result<Vec<ContainerSummary>, CallError> {
         let filters = HashMap::from([("label".to_owned(), vec![label])]);
         let options = ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
-        call(QUICK, self.client.list_containers(Some(options))).await
+        call(self.limits.quick_call, self.client.list_containers(Some(options))).await
     }
 
     pub(super) async fn image(&self, image: &str) -> Result<ImageInspect, CallError> {
-        call(QUICK, self.client.inspect_image(image)).await
+        call(self.limits.quick_call, self.client.inspect_image(image)).await
     }
 
     pub(super) async fn pull(&self, image: &str) -> Result<(), CallError> {
@@ -88,13 +88,14 @@ impl Engine {
         }
     }
 
-    pub(super) async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<(), CallError> {
+    /// The id of the container.
+    pub(super) async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, CallError> {
         let options = CreateContainerOptions { name: Some(name.to_owned()), ..Default::default() };
-        call(SLOW, self.client.create_container(Some(options), body)).await.map(drop)
+        call(self.limits.slow_call, self.client.create_container(Some(options), body)).await.map(|created| created.id)
     }
 
     pub(super) async fn start(&self, container: &str) -> Result<(), CallError> {
-        call(SLOW, self.client.start_container(container, None::<StartContainerOptions>)).await
+        call(self.limits.slow_call, self.client.start_container(container, None::<StartContainerOptions>)).await
     }
 
     /// SIGTERM or the image's own signal, SIGKILL after `grace`. That it returns does not mean the container is over.
@@ -108,23 +109,28 @@ impl Engine {
     /// With its anonymous volumes, running or not.
     pub(super) async fn remove(&self, container: &str) -> Result<(), CallError> {
         let options = RemoveContainerOptions { v: true, force: true, ..Default::default() };
-        call(SLOW, self.client.remove_container(container, Some(options))).await
+        call(self.limits.slow_call, self.client.remove_container(container, Some(options))).await
     }
 
     pub(super) async fn create_volume(&self, request: VolumeCreateRequest) -> Result<(), CallError> {
-        call(SLOW, self.client.create_volume(request)).await.map(drop)
+        call(self.limits.slow_call, self.client.create_volume(request)).await.map(drop)
+    }
+
+    /// Whether it is there.
+    pub(super) async fn inspect_volume(&self, name: &str) -> Result<(), CallError> {
+        call(self.limits.quick_call, self.client.inspect_volume(name)).await.map(drop)
     }
 
     /// Names of the volumes made for a task.
     pub(super) async fn volumes_of(&self, task: TaskId) -> Result<Vec<String>, CallError> {
         let filters = HashMap::from([("label".to_owned(), vec![format!("{}={task}", labels::TASK)])]);
         let options = ListVolumesOptions { filters: Some(filters) };
-        let found = call(QUICK, self.client.list_volumes(Some(options))).await?;
+        let found = call(self.limits.quick_call, self.client.list_volumes(Some(options))).await?;
         Ok(found.volumes.unwrap_or_default().into_iter().map(|volume| volume.name).collect())
     }
 
     pub(super) async fn remove_volume(&self, name: &str) -> Result<(), CallError> {
-        call(SLOW, self.client.remove_volume(name, Some(RemoveVolumeOptions { force: true }))).await
+        call(self.limits.slow_call, self.client.remove_volume(name, Some(RemoveVolumeOptions { force: true }))).await
     }
 }
 
@@ -138,39 +144,6 @@ fn name_and_tag(image: &str) -> (&str, Option<&str>) {
         Some((_, tag)) => (&image[..image.len() - tag.len() - 1], Some(tag)),
         None => (image, Some("latest")),
     }
-}
-
-/// Log drivers whose options reach the engine as they are. `awslogs` is not among them: ECS gives it options the
-/// engine does not know.
-const LOG_DRIVERS: [&str; 6] = ["json-file", "syslog", "journald", "gelf", "fluentd", "splunk"];
-
-/// What this engine can do for a task and this runtime passes on (TD-72).
-pub(crate) async fn offer_of(engine: &Engine) -> Result<Offer, Error> {
-    let failed = |action| move |source| Error::Engine { action, source: Box::new(source) };
-    let slow = |action| move |_| Error::EngineSlow { action, seconds: QUICK.as_secs() };
-    let version = tokio::time::timeout(QUICK, engine.client.version()).await;
-    let version = version.map_err(slow("tell its version"))?.map_err(failed("tell its version"))?;
-    let info = tokio::time::timeout(QUICK, engine.client.info()).await;
-    let info = info.map_err(slow("describe itself"))?.map_err(failed("describe itself"))?;
-    let mut capabilities: BTreeSet<String> =
-        ["ecs.capability.container-ordering", "ecs.capability.task-cpu-mem-limit"].map(str::to_owned).into();
-    capabilities.insert(format!("{CAPABILITY}.privileged-container"));
-    let newest = version.api_version.as_deref().and_then(|version| version.split_once('.'));
-    let newest_minor = newest.and_then(|(_, minor)| minor.parse::<u32>().ok()).unwrap_or(17);
-    capabilities.extend((17..=newest_minor).map(|minor| format!("{CAPABILITY}.docker-remote-api.1.{minor}")));
-    let plugins = info.plugins.unwrap_or_default();
-    let log_drivers = plugins.log.unwrap_or_default();
-    let passed_on = log_drivers.iter().filter(|driver| LOG_DRIVERS.contains(&driver.as_str()));
-    capabilities.extend(passed_on.map(|driver| format!("{CAPABILITY}.logging-driver.{driver}")));
-    let volume_drivers = plugins.volume.unwrap_or_default();
-    capabilities.extend(volume_drivers.iter().map(|driver| format!("ecs.capability.docker-plugin.{driver}")));
-    let security = info.security_options.unwrap_or_default();
-    for module in ["apparmor", "selinux"] {
-        if security.iter().any(|option| option.contains(&format!("name={module}"))) {
-            capabilities.insert(format!("{CAPABILITY}.{module}"));
-        }
-    }
-    Ok(Offer { kind: RuntimeKind::Docker, capabilities, engine_version: version.version })
 }
 
 #[cfg(test)]

@@ -3,24 +3,24 @@
 
 use super::call::CallError;
 use super::engine::Engine;
+use super::health::health_of;
 use super::labels::{self, Owner, container_of};
 use super::state::state_of;
 use crate::runtime::EventSink;
-use crate::runtime::book::{Book, Phase};
+use crate::runtime::book::Book;
 use parking_lot::Mutex;
-use plimsoll_core::node::{AdoptedState, ContainerRef, LaunchSpec, RuntimeEvent};
+use plimsoll_core::node::{AdoptedState, ContainerRef, LaunchSpec, Run, RuntimeEvent};
 use plimsoll_model::TaskId;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Creating and starting at once; more only makes the engine slower for all.
-const STARTS_AT_ONCE: usize = 16;
 /// Pulling at once. Others wait; containers whose image is there do not.
 const PULLS_AT_ONCE: usize = 4;
 /// Before an engine that failed or stayed silent is asked again.
@@ -36,29 +36,34 @@ pub(super) struct Jobs {
     pub stop: CancellationToken,
     pub tracker: TaskTracker,
     pub book: Mutex<Book>,
+    /// The engine's events are being read.
+    pub listening: AtomicBool,
 }
 
 impl Jobs {
     pub(super) fn new(engine: Engine, owner: Owner, events: EventSink, stop: CancellationToken) -> Self {
         Jobs {
+            starts: Semaphore::new(engine.limits.starts_at_once.get()),
             engine,
             owner,
             events,
-            starts: Semaphore::new(STARTS_AT_ONCE),
             pulls: Semaphore::new(PULLS_AT_ONCE),
             stop,
             tracker: TaskTracker::new(),
             book: Mutex::new(Book::default()),
+            listening: AtomicBool::new(false),
         }
     }
 
-    pub(super) fn start(self: &Arc<Self>, container: ContainerRef, spec: Arc<LaunchSpec>) {
-        let Some((unwanted, over)) = self.book.lock().begin_start(container, &self.stop) else { return };
+    pub(super) fn start(self: &Arc<Self>, container: ContainerRef, run: Run, spec: Arc<LaunchSpec>) {
+        let Some((unwanted, over)) = self.book.lock().begin_start(container, run, &self.stop) else { return };
         let jobs = Arc::clone(self);
         self.tracker.spawn(async move {
-            jobs.run_start(container, &spec, &unwanted).await;
+            let disturbed = jobs.run_start(container, run, &spec, &unwanted).await;
             over.cancel();
-            jobs.observe(container).await;
+            if disturbed {
+                jobs.observe(container).await;
+            }
         });
     }
 
@@ -85,7 +90,11 @@ impl Jobs {
         });
     }
 
-    fn spawn_until_stopped<F>(self: &Arc<Self>, job: impl FnOnce(Arc<Jobs>) -> F)
+    pub(super) fn is_listening(&self) -> bool {
+        self.listening.load(Ordering::Acquire)
+    }
+
+    pub(super) fn spawn_until_stopped<F>(self: &Arc<Self>, job: impl FnOnce(Arc<Jobs>) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -100,8 +109,10 @@ impl Jobs {
         loop {
             match self.try_stop(container, kill_at).await {
                 Ok(Some((exit_code, reason))) => {
-                    self.book.lock().end(container);
-                    self.events.exited(container, exit_code, reason);
+                    let untold = self.book.lock().end(container);
+                    if let Some(run) = untold {
+                        self.events.exited(container, run, exit_code, reason);
+                    }
                     return;
                 }
                 Ok(None) => {}
@@ -113,22 +124,30 @@ impl Jobs {
         }
     }
 
-    /// The exit, if it is over. No container at all counts as over.
+    /// The exit, if it is over. No container at all counts as over. Stopping what does not run changes nothing.
     async fn try_stop(&self, container: ContainerRef, kill_at: Instant) -> Result<Option<Exit>, CallError> {
-        let Some(id) = self.find(container).await? else { return Ok(Some((None, None))) };
-        match self.engine.inspect(&id).await {
-            Err(CallError::NotFound(_)) => return Ok(Some((None, None))),
-            Err(error) => return Err(error),
-            Ok(inspected) => match state_of(&inspected) {
-                AdoptedState::Created => return Ok(Some((None, None))),
-                AdoptedState::Exited { exit_code, reason } => return Ok(Some((exit_code, reason))),
-                AdoptedState::Running => {}
+        let known = self.book.lock().id(container);
+        let id = match known {
+            Some(id) => id.as_ref().to_owned(),
+            None => match self.find(container).await? {
+                Some(id) => id,
+                None => return Ok(Some((None, None))),
             },
-        }
+        };
         let grace = kill_at.saturating_duration_since(Instant::now());
         match self.engine.stop(&id, grace).await {
-            Ok(()) | Err(CallError::NotFound(_)) => Ok(None),
+            Ok(()) => {}
+            Err(CallError::NotFound(_)) => return Ok(Some((None, None))),
+            Err(error) => return Err(error),
+        }
+        match self.engine.inspect(&id).await {
+            Err(CallError::NotFound(_)) => Ok(Some((None, None))),
             Err(error) => Err(error),
+            Ok(inspected) => Ok(match state_of(&inspected) {
+                AdoptedState::Created => Some((None, None)),
+                AdoptedState::Exited { exit_code, reason } => Some((exit_code, reason)),
+                AdoptedState::Running => None,
+            }),
         }
     }
 
@@ -189,20 +208,27 @@ impl Jobs {
         }
     }
 
-    /// Looks at a container that should be up, and tells if it is not.
+    /// Looks at a container that should be up, and tells if it is not, or if its health is another than was told.
     pub(super) async fn observe(&self, container: ContainerRef) {
-        let Some(Phase::Up(id)) = self.book.lock().phase(container) else { return };
-        let (exit_code, reason) = match self.engine.inspect(&id).await {
+        let Some(look) = self.book.lock().begin_look(container) else { return };
+        let (exit_code, reason) = match self.engine.inspect(&look.id).await {
             Ok(inspected) => match state_of(&inspected) {
                 AdoptedState::Exited { exit_code, reason } => (exit_code, reason),
-                AdoptedState::Created | AdoptedState::Running => return,
+                AdoptedState::Running => {
+                    let health = health_of(&inspected);
+                    if self.book.lock().health_seen(&look, health) {
+                        self.events.health(container, health);
+                    }
+                    return;
+                }
+                AdoptedState::Created => return,
             },
             Err(CallError::NotFound(_)) => (None, Some("container missing: it was removed from the machine".into())),
             // The next look will tell.
             Err(_) => return,
         };
-        if self.book.lock().end(container) {
-            self.events.exited(container, exit_code, reason);
+        if self.book.lock().end_seen(&look) {
+            self.events.exited(container, look.run, exit_code, reason);
         }
     }
 }

@@ -133,6 +133,7 @@ pub(super) struct HostVolume {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct DockerVolume {
     pub scope: Option<String>,
+    pub autoprovision: bool,
     pub driver: Option<String>,
     pub driver_opts: BTreeMap<String, String>,
     pub labels: BTreeMap<String, String>,

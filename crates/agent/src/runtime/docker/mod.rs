@@ -6,21 +6,25 @@
 mod call;
 mod config;
 mod engine;
+mod health;
 mod jobs;
 mod labels;
 mod members;
+mod offer;
 mod start;
 mod state;
 mod watch;
 
-use self::engine::{Engine, offer_of};
+use self::engine::Engine;
 use self::jobs::Jobs;
 use self::labels::Owner;
+use self::offer::offer_of;
 use super::{Adopted, ContainerRuntime, EventSink};
 use crate::Error;
 use crate::registration::Offer;
+use crate::settings::EngineSettings;
 use async_trait::async_trait;
-use plimsoll_core::node::{ContainerRef, LaunchSpec};
+use plimsoll_core::node::{ContainerRef, LaunchSpec, Run};
 use plimsoll_model::{InstanceId, TaskId};
 use std::path::Path;
 use std::sync::Arc;
@@ -34,15 +38,15 @@ pub struct DockerRuntime {
 }
 
 impl DockerRuntime {
-    /// `host`: see [`crate::AgentSettings::docker_host`]. Watching and waiting end with `stop`.
+    /// Watching and waiting end with `stop`.
     pub async fn connect(
-        host: Option<String>,
+        settings: EngineSettings,
         cluster: &str,
         data_dir: &Path,
         events: EventSink,
         stop: CancellationToken,
     ) -> Result<Self, Error> {
-        let engine = Engine::connect(host).await?;
+        let engine = Engine::connect(settings).await?;
         let offer = offer_of(&engine).await?;
         let owner = Owner::new(cluster, data_dir)?;
         let jobs = Jobs::new(engine, owner, events, stop.clone());
@@ -61,13 +65,15 @@ impl ContainerRuntime for DockerRuntime {
     }
 
     async fn adopt(&self) -> Result<Adopted, Error> {
-        let adopted = self.jobs.adopt().await?;
-        self.jobs.watch();
-        Ok(adopted)
+        self.jobs.adopt().await
     }
 
-    fn start(&self, container: ContainerRef, spec: Arc<LaunchSpec>) {
-        self.jobs.start(container, spec);
+    fn watch(&self) {
+        self.jobs.watch();
+    }
+
+    fn start(&self, container: ContainerRef, run: Run, spec: Arc<LaunchSpec>) {
+        self.jobs.start(container, run, spec);
     }
 
     fn stop(&self, container: ContainerRef, grace: Duration) {
@@ -84,5 +90,39 @@ impl ContainerRuntime for DockerRuntime {
         self.jobs.tracker.close();
         self.jobs.tracker.wait().await;
         self.jobs.stop_all(grace).await;
+    }
+}
+
+/// For the test that goes through all members of a definition.
+#[cfg(test)]
+pub(super) mod shown {
+    use super::offer::Engines;
+    use super::*;
+    use std::collections::{BTreeSet, HashMap};
+
+    /// What the engine would be asked for.
+    pub(in crate::runtime) fn order(container: ContainerRef, spec: &LaunchSpec) -> Result<String, String> {
+        let config = config::config(container, spec, HashMap::new())?;
+        let text = |value: &dyn std::fmt::Debug| format!("{value:?}");
+        let (body, volumes) = (serde_json::to_value(&config.body), serde_json::to_value(&config.volumes));
+        Ok([
+            config.name,
+            body.map_err(|error| error.to_string())?.to_string(),
+            volumes.map_err(|error| error.to_string())?.to_string(),
+            text(&config.volumes_expected),
+            text(&config.bindings),
+        ]
+        .join("\n"))
+    }
+
+    /// Of an engine that can do everything.
+    pub(in crate::runtime) fn capabilities() -> BTreeSet<String> {
+        let drivers = ["json-file", "syslog", "journald", "gelf", "fluentd", "splunk", "awslogs", "awsfirelens"];
+        offer::capabilities(&Engines {
+            newest_minor: 60,
+            log_drivers: drivers.map(str::to_owned).into(),
+            volume_drivers: vec!["local".to_owned()],
+            security_options: vec!["name=apparmor".to_owned(), "name=selinux".to_owned()],
+        })
     }
 }

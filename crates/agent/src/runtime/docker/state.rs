@@ -22,6 +22,19 @@ pub(super) fn state_of(inspected: &ContainerInspectResponse) -> AdoptedState {
     }
 }
 
+/// How long the container has run, or ran the last time, by the engine's clock, which is this machine's.
+pub(super) fn ran_ms(inspected: &ContainerInspectResponse) -> u64 {
+    let state = inspected.state.as_ref();
+    let time = |text: Option<&String>| text.and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    let Some(started) = time(state.and_then(|state| state.started_at.as_ref())) else { return 0 };
+    let ended = match state_of(inspected) {
+        AdoptedState::Running => jiff::Timestamp::now(),
+        AdoptedState::Created => return 0,
+        AdoptedState::Exited { .. } => time(state.and_then(|state| state.finished_at.as_ref())).unwrap_or(started),
+    };
+    u64::try_from(ended.duration_since(started).as_millis()).unwrap_or(0)
+}
+
 fn reason_of(oom_killed: Option<bool>, error: Option<&str>) -> Option<Arc<str>> {
     if oom_killed == Some(true) {
         return Some(OUT_OF_MEMORY.into());

@@ -162,10 +162,11 @@ impl Group {
         }
     }
 
-    pub(super) fn was_out_of_memory(&self) -> bool {
+    /// How often a process of it was killed for want of memory, in all runs.
+    pub(super) fn out_of_memory_count(&self) -> u64 {
         let text = fs::read_to_string(&self.oom_counter).unwrap_or_default();
         let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
-        count.and_then(|count| count.trim().parse::<u64>().ok()).is_some_and(|count| count > 0)
+        count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
     }
 }
 

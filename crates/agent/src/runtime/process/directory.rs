@@ -8,18 +8,19 @@ use super::procfs::Process;
 use crate::runtime::write_atomically;
 use nix::sys::signal::Signal;
 use plimsoll_core::node::ContainerRef;
-use plimsoll_model::TaskId;
+use plimsoll_model::{HealthStatus, TaskId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 const ORDER: &str = "order.json";
 const LOCK: &str = "lock";
 const RUNNING: &str = "running.json";
 const EXIT: &str = "exit.json";
+const HEALTH: &str = "health.json";
 pub(super) const SHIM_LOG: &str = "shim.log";
 
 pub(super) struct Directory {
@@ -99,6 +100,35 @@ impl Directory {
 
     pub(super) fn write_exit(&self, exit: &Exit) -> io::Result<()> {
         self.write(EXIT, exit)
+    }
+
+    /// Of what ended before, when the container starts again. By the shim, which holds the lock: nobody takes it for
+    /// one that never began.
+    pub(super) fn forget_last_run(&self) -> io::Result<()> {
+        for name in [HEALTH, RUNNING, EXIT] {
+            match fs::remove_file(self.path.join(name)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn write_health(&self, health: HealthStatus) -> io::Result<()> {
+        self.write(HEALTH, &health)
+    }
+
+    /// What the last agent knew of it. A file that cannot be read is as good as none: the next check tells.
+    pub(super) fn health(&self) -> Option<HealthStatus> {
+        self.read(HEALTH).ok().flatten()
+    }
+
+    /// How long it has run, or ran the last time.
+    pub(super) fn ran_ms(&self) -> u64 {
+        let written = |name| fs::metadata(self.path.join(name)).and_then(|file| file.modified()).ok();
+        let Some(started) = written(RUNNING) else { return 0 };
+        let ended = written(EXIT).unwrap_or_else(SystemTime::now);
+        ended.duration_since(started).map_or(0, |ran| u64::try_from(ran.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Waits until nobody else looks. Held until the file is dropped.

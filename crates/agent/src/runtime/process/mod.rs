@@ -11,8 +11,10 @@
 
 mod cgroup;
 mod directory;
+mod health;
 mod order;
 mod ports;
+mod probe;
 mod procfs;
 mod shim;
 mod ulimit;
@@ -22,15 +24,15 @@ pub use self::shim::shim_main;
 use self::cgroup::Cgroups;
 use self::directory::{Directory, State};
 use self::order::Order;
-use super::book::{Book, Phase};
+use super::book::Book;
 use super::{Adopted, CANNOT_START, ContainerRuntime, EventSink, RuntimeKind};
 use crate::Error;
 use crate::registration::{CAPABILITY, Offer};
 use async_trait::async_trait;
 use nix::sys::signal::Signal;
 use parking_lot::Mutex;
-use plimsoll_core::node::{AdoptedContainer, AdoptedState, ContainerRef, LaunchSpec, RuntimeEvent};
-use plimsoll_model::{InstanceId, TaskId};
+use plimsoll_core::node::{AdoptedContainer, AdoptedState, ContainerRef, LaunchSpec, Run, RuntimeEvent};
+use plimsoll_model::{HealthStatus, InstanceId, TaskId};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -105,17 +107,29 @@ impl ProcessRuntime {
         })
     }
 
-    /// Little, and only what is true (TD-72): 1.18 stands for labels, which are kept with the container's files, and
-    /// for ulimits; 1.21 for memory reservations.
     pub(crate) fn offer(&self) -> Offer {
-        let mut capabilities: BTreeSet<String> = ["ecs.capability.container-ordering".to_owned()].into();
-        capabilities.insert(format!("{CAPABILITY}.docker-remote-api.1.18"));
-        if self.jobs.cgroups.is_some() {
-            capabilities.insert("ecs.capability.task-cpu-mem-limit".to_owned());
-            capabilities.insert(format!("{CAPABILITY}.docker-remote-api.1.21"));
-        }
+        let capabilities = capabilities(self.jobs.cgroups.is_some());
         Offer { kind: RuntimeKind::Process, capabilities, engine_version: None }
     }
+}
+
+/// Little, and only what is true (TD-72): 1.18 stands for labels, which are kept with the container's files, and for
+/// ulimits; 1.21 for memory reservations; 1.29 for health checks.
+fn capabilities(with_cgroups: bool) -> BTreeSet<String> {
+    let mut capabilities: BTreeSet<String> = [
+        "ecs.capability.container-health-check",
+        "ecs.capability.container-ordering",
+        "ecs.capability.container-restart-policy",
+    ]
+    .map(str::to_owned)
+    .into();
+    capabilities.insert(format!("{CAPABILITY}.docker-remote-api.1.18"));
+    capabilities.insert(format!("{CAPABILITY}.docker-remote-api.1.29"));
+    if with_cgroups {
+        capabilities.insert("ecs.capability.task-cpu-mem-limit".to_owned());
+        capabilities.insert(format!("{CAPABILITY}.docker-remote-api.1.21"));
+    }
+    capabilities
 }
 
 #[async_trait]
@@ -125,19 +139,29 @@ impl ContainerRuntime for ProcessRuntime {
     }
 
     async fn adopt(&self) -> Result<Adopted, Error> {
-        let adopted = self.jobs.adopt().await?;
-        let jobs = Arc::clone(&self.jobs);
-        self.jobs.spawn_until_stopped(async move { jobs.look_regularly().await });
-        Ok(adopted)
+        self.jobs.adopt().await
     }
 
-    fn start(&self, container: ContainerRef, spec: Arc<LaunchSpec>) {
+    fn watch(&self) {
         let jobs = Arc::clone(&self.jobs);
-        let Some((unwanted, over)) = jobs.book.lock().begin_start(container, &jobs.stop) else { return };
+        self.jobs.spawn_until_stopped(async move { jobs.look_regularly().await });
+        let adopted = self.jobs.book.lock().all_up();
+        for (container, _, health) in adopted {
+            self.jobs.check_health(container, health);
+        }
+    }
+
+    fn start(&self, container: ContainerRef, run: Run, spec: Arc<LaunchSpec>) {
+        let jobs = Arc::clone(&self.jobs);
+        let Some((unwanted, over)) = jobs.book.lock().begin_start(container, run, &jobs.stop) else { return };
         self.jobs.tracker.spawn(async move {
-            let started = if unwanted.is_cancelled() { None } else { Some(jobs.run_start(container, &spec).await) };
+            let started =
+                if unwanted.is_cancelled() { None } else { Some(jobs.run_start(container, run, &spec).await) };
             match started {
-                Some(Ok(shim)) => jobs.await_shim(container, shim),
+                Some(Ok(shim)) => {
+                    jobs.await_shim(container, shim);
+                    jobs.check_health(container, HealthStatus::Unknown);
+                }
                 Some(Err(NotStarted { class, why })) => {
                     jobs.book.lock().give_up(container);
                     jobs.events.failed(container, class, why);
@@ -154,8 +178,10 @@ impl ContainerRuntime for ProcessRuntime {
         self.jobs.spawn_until_stopped(async move {
             start_over.cancelled().await;
             let (exit_code, reason) = jobs.run_stop(container, grace).await;
-            jobs.book.lock().end(container);
-            jobs.events.exited(container, exit_code, reason);
+            let untold = jobs.book.lock().end(container);
+            if let Some(run) = untold {
+                jobs.events.exited(container, run, exit_code, reason);
+            }
         });
     }
 
@@ -214,7 +240,12 @@ impl Jobs {
             let container = order.container();
             let state = match state {
                 State::Running(_) => {
-                    self.book.lock().up(container, order.runtime_id());
+                    let mut book = self.book.lock();
+                    book.up(container, order.runtime_id());
+                    if let Some(health) = directory.health() {
+                        book.health_known(container, health);
+                        adopted.healths.push((container, health));
+                    }
                     AdoptedState::Running
                 }
                 State::Exited(exit) => {
@@ -230,6 +261,7 @@ impl Jobs {
                 index: container.index,
                 name: order.name.as_str().into(),
                 runtime_id: order.runtime_id(),
+                ran_ms: directory.ran_ms(),
                 state,
                 bindings: order.bindings,
                 image_digest: None,
@@ -239,18 +271,16 @@ impl Jobs {
         Ok(adopted)
     }
 
-    async fn run_start(&self, container: ContainerRef, spec: &Arc<LaunchSpec>) -> Result<Child, NotStarted> {
-        let instance = *self.instance.lock();
-        let mut order = Order::of(container, spec, instance)?;
-        order.bind_ports(spec, &mut self.picked_ports.lock()).map_err(NotStarted::new)?;
-        let directory = Directory::of(&self.root, container.task, &order.name);
-        if let Some(cgroups) = &self.cgroups {
-            let group = cgroups
-                .create(spec, container.index)
-                .map_err(|error| NotStarted::new(format!("the limits of the container could not be set: {error}")))?;
-            order.cgroup = Some(group);
-        }
-        let (directory, order) = written(directory, order).await.map_err(NotStarted::new)?;
+    async fn run_start(&self, container: ContainerRef, run: Run, spec: &Arc<LaunchSpec>) -> Result<Child, NotStarted> {
+        let (directory, order) = if run == 0 {
+            self.write_order(container, spec).await?
+        } else {
+            // As it was: the same directory, group and ports.
+            let directory = directory::find(&self.root, container);
+            let directory = directory.ok_or_else(|| NotStarted::new("container missing: its files were removed"))?;
+            let order = directory.order().map_err(NotStarted::new)?;
+            (directory, order)
+        };
         let mut shim = self
             .spawn_shim(&directory)
             .map_err(|error| NotStarted::new(format!("shim {:?}: {error}", self.shim_command[0])))?;
@@ -260,7 +290,7 @@ impl Jobs {
                 let bindings = order.bindings.clone();
                 let runtime_id = order.runtime_id();
                 let id = Arc::clone(&runtime_id);
-                self.events.emit(RuntimeEvent::Started { container, runtime_id, bindings, image_digest: None });
+                self.events.emit(RuntimeEvent::Started { container, run, runtime_id, bindings, image_digest: None });
                 self.book.lock().up(container, id);
                 Ok(shim)
             }
@@ -271,6 +301,24 @@ impl Jobs {
                 Err(NotStarted::new(format!("its shim ended without a word; see {}", log.display())))
             }
         }
+    }
+
+    async fn write_order(
+        &self,
+        container: ContainerRef,
+        spec: &Arc<LaunchSpec>,
+    ) -> Result<(Directory, Order), NotStarted> {
+        let instance = *self.instance.lock();
+        let mut order = Order::of(container, spec, instance)?;
+        order.bind_ports(spec, &mut self.picked_ports.lock()).map_err(NotStarted::new)?;
+        let directory = Directory::of(&self.root, container.task, &order.name);
+        if let Some(cgroups) = &self.cgroups {
+            let group = cgroups
+                .create(spec, container.index)
+                .map_err(|error| NotStarted::new(format!("the limits of the container could not be set: {error}")))?;
+            order.cgroup = Some(group);
+        }
+        written(directory, order).await.map_err(NotStarted::new)
     }
 
     fn spawn_shim(&self, directory: &Directory) -> std::io::Result<Child> {
@@ -300,7 +348,7 @@ impl Jobs {
         loop {
             ticks.tick().await;
             let should_run = self.book.lock().all_up();
-            for (container, _) in should_run {
+            for (container, _, _) in should_run {
                 self.observe(container);
             }
         }
@@ -308,9 +356,7 @@ impl Jobs {
 
     /// Looks at a container that should be up, and tells if it is not.
     fn observe(&self, container: ContainerRef) {
-        if !matches!(self.book.lock().phase(container), Some(Phase::Up(_))) {
-            return;
-        }
+        let Some(look) = self.book.lock().begin_look(container) else { return };
         let (exit_code, reason) = match self.state(container) {
             Ok(State::Running(_)) => return,
             Ok(State::Exited(exit)) => (exit.exit_code, exit.reason.map(Arc::from)),
@@ -320,8 +366,8 @@ impl Jobs {
                 return;
             }
         };
-        if self.book.lock().end(container) {
-            self.events.exited(container, exit_code, reason);
+        if self.book.lock().end_seen(&look) {
+            self.events.exited(container, look.run, exit_code, reason);
         }
     }
 
@@ -388,4 +434,22 @@ async fn first_line(shim: &mut Child) -> Option<String> {
     let mut line = String::new();
     BufReader::new(shim.stdout.take()?).read_line(&mut line).await.ok()?;
     Some(line)
+}
+
+/// For the test that goes through all members of a definition.
+#[cfg(test)]
+pub(super) mod shown {
+    use super::*;
+
+    /// What the shim would be told.
+    pub(in crate::runtime) fn order(container: ContainerRef, spec: &LaunchSpec) -> Result<String, String> {
+        let mut order = Order::of(container, spec, None).map_err(|error| error.why)?;
+        order.bind_ports(spec, &mut ports::Picked::default()).map_err(|error| error.to_string())?;
+        serde_json::to_string(&order).map_err(|error| error.to_string())
+    }
+
+    /// On a machine with cgroups.
+    pub(in crate::runtime) fn capabilities() -> BTreeSet<String> {
+        super::capabilities(true)
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::NotStarted;
 use super::cgroup::Group;
+use super::health::Check;
 use super::ports::Picked;
 use super::ulimit::Ulimit;
 use crate::runtime::CANNOT_CREATE;
@@ -35,6 +36,8 @@ pub(super) struct Order {
     pub user: Option<(u32, u32)>,
     pub ulimits: Vec<Ulimit>,
     pub cgroup: Option<Group>,
+    #[serde(default)]
+    pub health_check: Option<Check>,
     pub bindings: Vec<NetworkBinding>,
 }
 
@@ -71,6 +74,7 @@ impl Order {
             user,
             ulimits,
             cgroup: None,
+            health_check: launch.container.health_check.as_ref().map(Check::of),
             bindings: Vec::new(),
         })
     }

@@ -5,6 +5,7 @@
 use super::cgroup::Group;
 use super::directory::{Directory, Exit};
 use super::order::Order;
+use super::probe;
 use super::procfs::{self, Process};
 use crate::runtime::OUT_OF_MEMORY;
 use nix::errno::Errno;
@@ -12,7 +13,7 @@ use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::wait::{WaitStatus, wait};
 use nix::unistd::Pid;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -31,12 +32,17 @@ pub fn shim_main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Err(error) = nix::sys::prctl::set_child_subreaper(true) {
         eprintln!("orphans of the container will not be found: {error}");
     }
-    let Some(directory) = args.into_iter().next().map(PathBuf::from).and_then(Directory::at) else {
+    let mut args = args.into_iter();
+    let Some(directory) = args.next().map(PathBuf::from).and_then(Directory::at) else {
         say("the shim was not given a container's directory");
         return ExitCode::FAILURE;
     };
-    match run(&directory) {
-        Ok(()) => ExitCode::SUCCESS,
+    let done = match args.next() {
+        Some(what) if what == probe::CHECK => probe::check(&directory),
+        Some(_) | None => run(&directory).map(|()| ExitCode::SUCCESS),
+    };
+    match done {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
@@ -47,6 +53,8 @@ pub fn shim_main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run(directory: &Directory) -> io::Result<()> {
     let _alive = directory.lock()?;
     let order = directory.order().inspect_err(|error| say(&format!("no order: {error}")))?;
+    directory.forget_last_run().inspect_err(|error| say(&format!("the last run stays: {error}")))?;
+    let kills_before = kills_for_memory(&order);
     let started = start(directory, &order).and_then(|pid| {
         // There is no process to write down if it has ended already: how it ended is collected below all the same.
         if let Some(process) = Process::of(pid.as_raw()) {
@@ -68,12 +76,25 @@ fn run(directory: &Directory) -> io::Result<()> {
     say(STARTED);
     let exit_code = wait_for(main)?;
     end_the_rest(&order, main);
-    let out_of_memory = order.cgroup.as_ref().is_some_and(Group::was_out_of_memory);
+    let out_of_memory = kills_for_memory(&order) > kills_before;
     let reason = out_of_memory.then(|| OUT_OF_MEMORY.to_owned());
     directory.write_exit(&Exit { exit_code: Some(exit_code), reason })
 }
 
+fn kills_for_memory(order: &Order) -> u64 {
+    order.cgroup.as_ref().map_or(0, Group::out_of_memory_count)
+}
+
 fn start(directory: &Directory, order: &Order) -> io::Result<Pid> {
+    let append = |name| OpenOptions::new().create(true).append(true).open(directory.path().join(name));
+    let (stdout, stderr) = (append("stdout")?, append("stderr")?);
+    let mut command = inside(directory, order, &order.arguments)?;
+    command.stdout(stdout).stderr(stderr);
+    spawn(command, order)
+}
+
+/// A command with everything the container's own process has: user, directory, environment, limits.
+pub(super) fn inside(directory: &Directory, order: &Order, arguments: &[String]) -> io::Result<Command> {
     let work = directory.path().join("work");
     fs::create_dir_all(&work)?;
     if let Some((uid, gid)) = order.user {
@@ -82,19 +103,23 @@ fn start(directory: &Directory, order: &Order) -> io::Result<Pid> {
     for limit in &order.ulimits {
         limit.apply()?;
     }
-    let mut command = Command::new(&order.arguments[0]);
+    let (program, arguments) = arguments.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut command = Command::new(program);
     command
-        .args(&order.arguments[1..])
+        .args(arguments)
         .env_clear()
         .envs(&order.environment)
         .current_dir(order.working_directory.as_ref().unwrap_or(&work))
         .stdin(Stdio::null())
-        .stdout(File::create(directory.path().join("stdout"))?)
-        .stderr(File::create(directory.path().join("stderr"))?)
         .process_group(0);
     if let Some((uid, gid)) = order.user {
         command.uid(uid).gid(gid);
     }
+    Ok(command)
+}
+
+/// In the container's group.
+pub(super) fn spawn(mut command: Command, order: &Order) -> io::Result<Pid> {
     let child = match &order.cgroup {
         None => command.spawn()?,
         Some(group) => {

@@ -138,7 +138,7 @@ fn pulling_does_not_count_towards_the_start_timeout_tl_8_tl_9() {
     assert_eq!(bench.actions(), Vec::<String>::new());
     bench.wait(1);
     assert_eq!(bench.actions(), ["stop 1/0 30000"]);
-    bench.runtime(RuntimeEvent::Exited { container: at(1, 0), exit_code: None, reason: None });
+    bench.exited_again(1, 0, 0, None);
     let report = &bench.settled_reports()[&1];
     let timeout = "ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting 3m0s";
     assert_eq!(report.stop, Some(StopCause::FailedToStart { reason: timeout.into() }));

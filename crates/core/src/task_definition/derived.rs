@@ -8,6 +8,25 @@ use std::sync::Arc;
 
 const CAPABILITY: &str = "com.amazonaws.ecs.capability";
 
+/// Members that only a container engine can honour. The oldest version of the engine's interface stands for all of
+/// them: every node with an engine registers it, one that runs plain processes does not.
+const OF_AN_ENGINE: [&str; 14] = [
+    "disableNetworking",
+    "dnsSearchDomains",
+    "dnsServers",
+    "dockerSecurityOptions",
+    "extraHosts",
+    "hostname",
+    "interactive",
+    "links",
+    "linuxParameters",
+    "mountPoints",
+    "pseudoTerminal",
+    "readonlyRootFilesystem",
+    "systemControls",
+    "volumesFrom",
+];
+
 /// EC2 always, EXTERNAL and FARGATE when nothing rules them out; an asked-for type that is ruled out is refused.
 pub(super) fn compatibilities(document: &Document<'_>) -> Result<Vec<LaunchType>, DefinitionError> {
     let fargate = fargate::check(document);
@@ -55,6 +74,13 @@ pub(super) fn requires_attributes(document: &Document<'_>) -> Vec<Arc<str>> {
     require_if(&mut names, shares_namespaces, "ecs.capability.pid-ipc-namespace-sharing".into());
     let proxied = given(document.root, "proxyConfiguration");
     require_if(&mut names, proxied, "ecs.capability.aws-appmesh".into());
+    let fault_injection = flag(document.root, "enableFaultInjection") == Some(true);
+    require_if(&mut names, fault_injection, "ecs.capability.fault-injection".into());
+    require_if(&mut names, given(document.root, "inferenceAccelerators"), "ecs.capability.task-eia".into());
+    let trusted = given(document.root, "trustedExecutionConfiguration");
+    require_if(&mut names, trusted, "ecs.capability.trusted-execution".into());
+    let cut_off = document.network_mode() == NetworkMode::None;
+    require_if(&mut names, cut_off, format!("{CAPABILITY}.docker-remote-api.1.17"));
     let task_sized = given(document.root, "cpu") || given(document.root, "memory");
     require_if(&mut names, task_sized, "ecs.capability.task-cpu-mem-limit".into());
     volume_attributes(document, &mut names);
@@ -83,6 +109,10 @@ fn volume_attributes(document: &Document<'_>, names: &mut BTreeSet<String>) {
         }
         let fsx = volume.contains_key("fsxWindowsFileServerVolumeConfiguration");
         require_if(names, fsx, "ecs.capability.fsxWindowsFileServer".into());
+        let at_launch = flag(volume, "configuredAtLaunch") == Some(true);
+        require_if(names, at_launch, "ecs.capability.storage.ebs-task-attach".into());
+        let s3_files = volume.contains_key("s3filesVolumeConfiguration");
+        require_if(names, s3_files, "ecs.capability.s3files".into());
     }
 }
 
@@ -101,8 +131,15 @@ fn container_attributes(document: &Document<'_>, container: ContainerDocument<'_
     let linux_given = |member: &str| linux.is_some_and(|linux| given(linux, member));
     let range = objects(members, "portMappings").any(|mapping| given(mapping, "containerPortRange"));
     let gpu = objects(members, "resourceRequirements").any(|one| text(one, "type") == Some("GPU"));
+    let accelerator =
+        objects(members, "resourceRequirements").any(|one| text(one, "type") == Some("InferenceAccelerator"));
     let restarts = object(members, "restartPolicy").is_some_and(|policy| flag(policy, "enabled") == Some(true));
     let execution_role = document.execution_role().is_some();
+    let of_an_engine = |member: &&str| given(members, member) && flag(members, member) != Some(false);
+    if let Some(firelens) = object(members, "firelensConfiguration") {
+        let router = text(firelens, "type").unwrap_or_default();
+        names.insert(format!("ecs.capability.firelens.{router}"));
+    }
     for (used, name) in [
         (flag(members, "privileged") == Some(true), format!("{CAPABILITY}.privileged-container")),
         (given(members, "healthCheck"), "ecs.capability.container-health-check".into()),
@@ -125,8 +162,10 @@ fn container_attributes(document: &Document<'_>, container: ContainerDocument<'_
         (restarts, "ecs.capability.container-restart-policy".into()),
         (security_option("apparmor:"), format!("{CAPABILITY}.apparmor")),
         (security_option("label:"), format!("{CAPABILITY}.selinux")),
-        (given(members, "firelensConfiguration"), "ecs.capability.firelens.router".into()),
+        (OF_AN_ENGINE.iter().any(of_an_engine), api("1.17")),
+        (given(members, "credentialSpecs") || security_option("credentialspec:"), "ecs.capability.gmsa".into()),
         (gpu, "ecs.capability.gpu".into()),
+        (accelerator, "ecs.capability.task-eia".into()),
     ] {
         require_if(names, used, name);
     }

@@ -1,5 +1,8 @@
 //! What every runtime has to do, tried on each that can be had here.
 
+// The helpers are part of the tests.
+#![allow(clippy::unwrap_used)]
+
 mod bench;
 
 use bench::{Agent, Bench, Docker, Process, Simulated, appeared, eventually_found, spec};

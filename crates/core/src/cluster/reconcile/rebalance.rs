@@ -84,6 +84,16 @@ impl ClusterCore {
         self.image.tasks.get(&task).map_or_else(|| "".into(), |row| self.zone_of_instance(row.instance))
     }
 
+    /// Where a move ends, whatever the strategies would choose: stopping what has just been moved in would begin it
+    /// again, and for ever (I-13).
+    pub(super) fn of_fullest_zone(&self, service: &Service, mut tasks: Vec<TaskId>) -> Vec<TaskId> {
+        let zones = self.zones_of(service).unwrap_or_default();
+        let tasks_beside = |task: &TaskId| zones.get(&self.zone_of_task(*task)).copied().unwrap_or(0);
+        let most = tasks.iter().map(tasks_beside).max();
+        tasks.retain(|task| Some(tasks_beside(task)) == most);
+        tasks
+    }
+
     fn zone_of_instance(&self, instance: plimsoll_model::InstanceId) -> Arc<str> {
         self.image.instances.get(&instance).and_then(|row| row.attribute(ZONE)).unwrap_or_default().into()
     }

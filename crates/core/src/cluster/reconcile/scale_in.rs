@@ -37,7 +37,10 @@ impl ClusterCore {
     fn victims(&mut self, pass: &Pass, class: Class, count: usize) -> Vec<TaskId> {
         let Some(index) = self.index_of(pass, pass.primary.id) else { return Vec::new() };
         let of_class = index.staying.of(class).iter().copied();
-        let ids: Vec<TaskId> = of_class.filter(|task| self.may_be_stopped(pass, *task)).collect();
+        let mut ids: Vec<TaskId> = of_class.filter(|task| self.may_be_stopped(pass, *task)).collect();
+        if pass.moves_out {
+            ids = self.of_fullest_zone(&pass.service, ids);
+        }
         if ids.len() <= count {
             return ids;
         }

@@ -130,7 +130,7 @@ fn every_cause_has_its_code_and_its_reason_tl_8() {
     let causes: [(&str, Behaviour, Cause, StopCode, &str, bool); 11] = [
         ("user", Behaviour::Run, by_user, StopCode::UserInitiated, "Task stopped by user", true),
         ("user with words", Behaviour::Run, by_user_with_words, StopCode::UserInitiated, "enough", true),
-        ("user, at once", Behaviour::Hang, at_once, StopCode::UserInitiated, "Task stopped by user", false),
+        ("user, at once", Behaviour::Hang, at_once, StopCode::UserInitiated, "Task stopped by user", true),
         (
             "exit",
             Behaviour::Run,
@@ -223,7 +223,7 @@ fn by_user_with_words(life: &mut Life) -> TaskId {
     task
 }
 
-/// Before it ran.
+/// Before RUNNING was told: the exit code says that it had got so far.
 fn at_once(life: &mut Life) -> TaskId {
     let task = life.run();
     life.command(Command::StopTask { task, reason: None });

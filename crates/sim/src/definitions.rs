@@ -10,8 +10,6 @@ pub(crate) const STEADY: &str = "steady";
 pub(crate) const DONE: &str = "done";
 /// Runs for a moment and exits with code 1.
 pub(crate) const CRASHES: &str = "crashes";
-/// Runs for a moment, exits with code 1, and starts again if it ran for a second.
-pub(crate) const RESTARTS: &str = "restarts";
 /// Cannot be pulled.
 pub(crate) const MISSING: &str = "missing";
 
@@ -47,14 +45,7 @@ impl Definitions {
             ("checked", json!([with(container("web", STEADY), json!({"healthCheck": {"command": ["CMD", "true"]}}))])),
         ];
         let bad = [
-            ("crashing", json!([container("web", CRASHES)])),
-            (
-                "restarting",
-                json!([with(
-                    container("web", RESTARTS),
-                    json!({"restartPolicy": {"enabled": true, "restartAttemptPeriod": 1}})
-                )]),
-            ),
+            ("crashing", json!([with(container("web", CRASHES), restarts_after_a_second())])),
             ("missing", json!([container("web", MISSING)])),
             ("half", json!([container("web", STEADY), with(container("side", MISSING), json!({"essential": false}))])),
         ];
@@ -98,6 +89,10 @@ fn with(mut base: Value, more: Value) -> Value {
 
 fn depends(name: &str, condition: &str) -> Value {
     json!({"dependsOn": [{"containerName": name, "condition": condition}]})
+}
+
+fn restarts_after_a_second() -> Value {
+    json!({"restartPolicy": {"enabled": true, "restartAttemptPeriod": 1}})
 }
 
 fn port(host_port: u16) -> Value {

@@ -2,7 +2,7 @@
 
 use super::{Event, World};
 use crate::coverage::Coverage;
-use crate::definitions::{CRASHES, DONE, MISSING, RESTARTS};
+use crate::definitions::{CRASHES, DONE, MISSING};
 use crate::dice::Dice;
 use crate::violation::Broken;
 use plimsoll_core::node::{Action, AdoptedContainer, AdoptedState, ContainerRef, LaunchSpec, Run, RuntimeEvent};
@@ -312,7 +312,7 @@ impl World {
         let delay = self.dice.runtime.between(10, 3_000);
         match &*image {
             DONE => self.plan(node, container, delay, Progress::Exits(0)),
-            CRASHES | RESTARTS => self.plan(node, container, delay, Progress::Exits(1)),
+            CRASHES => self.plan(node, container, delay, Progress::Exits(1)),
             _ if checks_health => self.plan(node, container, delay, Progress::Health(HealthStatus::Healthy)),
             _ => {}
         }

@@ -4,7 +4,7 @@ use crate::fleet::Node;
 use crate::query::Facts;
 use crate::words::Word;
 use crate::{Demand, Fleet, GroupIdx, InstanceIdx, Reason, Request};
-use plimsoll_model::{Reserved, Timestamp};
+use plimsoll_model::{PortClaim, Reserved, Timestamp};
 
 /// Ports an instance may have in use, the agent's own included, TCP and UDP together (RES-6).
 const PORTS_PER_INSTANCE_MAX: usize = 100;
@@ -36,14 +36,14 @@ impl Fleet {
     /// The first check that fails for one more task, when the request's plan already puts `planned` there.
     pub(crate) fn refusal(&self, idx: InstanceIdx, question: &Question<'_>, planned: u32) -> Option<Reason> {
         let request = question.request;
-        if !self.hot(idx).connected {
+        if !self.hot(idx).is_reachable() {
             return Some(Reason::Agent);
         }
         let has = |name: &Word| self.attribute(idx, *name).is_some();
         if !question.required.as_ref().is_some_and(|names| names.iter().all(has)) {
             return Some(Reason::Attribute);
         }
-        if let Some(reason) = self.lacks_resources(idx, request.demand, planned) {
+        if let Some(reason) = self.lacks_resources(idx, request, planned) {
             return Some(reason);
         }
         let facts = self.facts(idx, (planned > 0).then_some(request.group));
@@ -70,28 +70,35 @@ impl Fleet {
         NodeFacts { fleet: self, idx, planned }
     }
 
-    fn lacks_resources(&self, idx: InstanceIdx, demand: &Demand, planned: u32) -> Option<Reason> {
-        let hot = self.hot(idx);
+    fn lacks_resources(&self, idx: InstanceIdx, request: &Request<'_>, planned: u32) -> Option<Reason> {
+        let (demand, kept_for_others) = (request.demand, !request.takes_kept_room);
+        let (cpu, memory) = self.hot(idx).room(request.takes_kept_room);
         let fits = |need: u32, free: u64| u64::from(need) * (u64::from(planned) + 1) <= free;
-        if !fits(demand.cpu_units, u64::from(hot.cpu_free)) {
+        if !fits(demand.cpu_units, u64::from(cpu)) {
             return Some(Reason::Cpu);
         }
-        if !fits(demand.memory_mib, u64::from(hot.memory_free)) {
+        if !fits(demand.memory_mib, u64::from(memory)) {
             return Some(Reason::Memory);
         }
-        if !demand.ports.is_empty() && (planned > 0 || !ports_fit(self.node(idx), demand)) {
+        if !demand.ports.is_empty() && (planned > 0 || !ports_fit(self.node(idx), demand, kept_for_others)) {
             return Some(Reason::Ports);
         }
-        let lacks_gpus = demand.gpus > 0 && !fits(demand.gpus, self.free_gpus(idx).len() as u64);
-        lacks_gpus.then_some(Reason::Gpu)
+        if demand.gpus == 0 {
+            return None;
+        }
+        let kept = if kept_for_others { self.node(idx).kept.gpus } else { 0 };
+        let gpus = (self.free_gpus(idx).len() as u64).saturating_sub(u64::from(kept));
+        (!fits(demand.gpus, gpus)).then_some(Reason::Gpu)
     }
 }
 
-fn ports_fit(node: &Node, demand: &Demand) -> bool {
+fn ports_fit(node: &Node, demand: &Demand, kept_for_others: bool) -> bool {
     let agents_own = &node.resources.reserved_ports;
-    let in_use = agents_own.len() + node.ports_held.len();
-    in_use + demand.ports.len() <= PORTS_PER_INSTANCE_MAX
-        && demand.ports.iter().all(|port| !agents_own.contains(port) && !node.ports_held.contains(port))
+    let is_kept = |port: &PortClaim| kept_for_others && node.kept.ports.contains(port);
+    let is_taken = |port: &PortClaim| agents_own.contains(port) || node.ports_held.contains(port) || is_kept(port);
+    let kept = node.kept.ports.iter().filter(|port| is_kept(port) && !node.ports_held.contains(port)).count();
+    let in_use = agents_own.len() + node.ports_held.len() + kept;
+    in_use + demand.ports.len() <= PORTS_PER_INSTANCE_MAX && !demand.ports.iter().any(is_taken)
 }
 
 pub(crate) struct NodeFacts<'a> {

@@ -5,6 +5,7 @@
 
 use crate::chain::Standing;
 use crate::groups::{Groups, TaskCounts};
+use crate::kept::Kept;
 use crate::words::{Word, Words};
 use crate::{Expression, GroupIdx};
 use plimsoll_model::{InstanceId, PortClaim, Reserved, Resources, Timestamp, Usage};
@@ -34,6 +35,8 @@ pub struct NodeSpec {
     pub resources: Resources,
     pub active: bool,
     pub connected: bool,
+    /// Connected, and trusted with no further task until it has stayed connected for a while (F-16).
+    pub damped: bool,
 }
 
 /// Whether a task that is removed counted as live until now, or had been told to stop before.
@@ -48,13 +51,38 @@ pub enum TaskWasLive {
 pub(crate) struct Hot {
     pub cpu_free: u32,
     pub memory_free: u32,
+    /// What is free and not kept for tasks to come (SVC-45).
+    pub cpu_open: u32,
+    pub memory_open: u32,
     /// False for a vacant ordinal.
     pub active: bool,
     pub connected: bool,
+    pub damped: bool,
     pub external: bool,
 }
 
-const VACANT: Hot = Hot { cpu_free: 0, memory_free: 0, active: false, connected: false, external: false };
+const VACANT: Hot = Hot {
+    cpu_free: 0,
+    memory_free: 0,
+    cpu_open: 0,
+    memory_open: 0,
+    active: false,
+    connected: false,
+    damped: false,
+    external: false,
+};
+
+impl Hot {
+    /// CPU and memory a request may count on.
+    pub fn room(self, takes_kept_room: bool) -> (u32, u32) {
+        if takes_kept_room { (self.cpu_free, self.memory_free) } else { (self.cpu_open, self.memory_open) }
+    }
+
+    /// Whether the instance is there for further tasks at all.
+    pub fn is_reachable(self) -> bool {
+        self.connected && !self.damped
+    }
+}
 
 /// Name and value of each attribute, in order of the name's ordinal.
 type Attributes = Box<[(Word, Word)]>;
@@ -72,6 +100,7 @@ pub(crate) struct Node {
     pub ports_held: BTreeSet<PortClaim>,
     pub gpus_held: BTreeSet<Arc<str>>,
     pub gpus_free: BTreeSet<Arc<str>>,
+    pub kept: Kept,
     /// Invariant: the groups with a task here that is not STOPPED.
     pub groups: BTreeSet<GroupIdx>,
 }
@@ -104,6 +133,7 @@ impl Fleet {
         self.hot[idx.at()] = Hot {
             active: spec.active,
             connected: spec.connected,
+            damped: spec.damped,
             external: spec.attributes.contains_key(EXTERNAL_ATTRIBUTE),
             ..VACANT
         };
@@ -138,6 +168,7 @@ impl Fleet {
             ports_held: BTreeSet::new(),
             gpus_held: BTreeSet::new(),
             gpus_free: BTreeSet::new(),
+            kept: Kept::default(),
             groups: BTreeSet::new(),
         });
         idx
@@ -252,6 +283,11 @@ impl Fleet {
         counts
     }
 
+    /// The groups with a task on an instance that is not STOPPED.
+    pub fn groups_on(&self, idx: InstanceIdx) -> impl Iterator<Item = &str> {
+        self.node(idx).groups.iter().map(|&group| self.groups.name(group))
+    }
+
     /// Whether any instance of the kind a launch type needs is ACTIVE (RUN-7), connected or not.
     pub fn has_active_of_kind(&self, external: bool) -> bool {
         self.active > 0 && self.active_of_kind(external).next().is_some()
@@ -334,18 +370,18 @@ impl Fleet {
         }
     }
 
-    fn node_mut(&mut self, idx: InstanceIdx) -> &mut Node {
+    pub(crate) fn node_mut(&mut self, idx: InstanceIdx) -> &mut Node {
         self.nodes[idx.at()].as_mut().expect("an ordinal is used only while its instance is in the fleet")
     }
 
     /// A registration may shrink an instance below what its tasks hold: nothing is free then, and no less (RES-8).
-    fn refresh_free(&mut self, idx: InstanceIdx) {
+    pub(crate) fn refresh_free(&mut self, idx: InstanceIdx) {
         let node = self.node(idx);
         let free = |capacity: u32, used: u64| u32::try_from(u64::from(capacity).saturating_sub(used)).unwrap_or(0);
         let cpu_free = free(node.resources.cpu_units, node.usage.cpu_units);
         let memory_free = free(node.resources.memory_mib, node.usage.memory_mib);
-        let hot = &mut self.hot[idx.at()];
-        hot.cpu_free = cpu_free;
-        hot.memory_free = memory_free;
+        let (cpu_open, memory_open) =
+            (cpu_free.saturating_sub(node.kept.cpu_units), memory_free.saturating_sub(node.kept.memory_mib));
+        self.hot[idx.at()] = Hot { cpu_free, memory_free, cpu_open, memory_open, ..self.hot(idx) };
     }
 }

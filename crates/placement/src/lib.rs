@@ -12,6 +12,7 @@ mod demand;
 mod explain;
 mod fleet;
 mod groups;
+mod kept;
 mod ladder;
 
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod request;
 #[cfg(test)]
 mod scenarios;
 mod strategy;
+mod terms;
 mod victims;
 mod words;
 
@@ -37,4 +39,5 @@ pub use request::{Demand, Plan, Rejection, Request};
 pub use strategy::{
     ConstraintError, EXPRESSION_CHARS_MAX, STRATEGIES_MAX, StrategyError, parse_constraint, parse_strategy,
 };
+pub use terms::Terms;
 pub use victims::{Victim, pick_victims};

@@ -3,7 +3,7 @@
 
 use crate::query::Facts;
 use crate::request::Rejection;
-use crate::{Expression, NodeSpec, Reason};
+use crate::{Demand, Expression, NodeSpec, Reason};
 use plimsoll_model::{InstanceId, PlacementStrategy, PortClaim, Reserved, SpreadField, TaskId, Timestamp};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -23,18 +23,21 @@ pub(crate) struct Task {
 pub(crate) struct World {
     pub instances: BTreeMap<InstanceId, (NodeSpec, u32)>,
     pub tasks: Vec<Task>,
+    /// What is kept where, and for whom.
+    pub kept: Vec<(InstanceId, &'static str, Demand)>,
 }
 
 /// As [`crate::Request`], owning what it names.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
-    pub demand: crate::Demand,
+    pub demand: Demand,
     pub required_attributes: Vec<Arc<str>>,
     pub member_of: Vec<Arc<Expression>>,
     pub distinct_instance: bool,
     pub group: &'static str,
     pub strategies: Vec<PlacementStrategy>,
     pub external: bool,
+    pub takes_kept_room: bool,
 }
 
 impl World {
@@ -79,19 +82,31 @@ impl World {
         self.live(group, |other| self.attribute(other, attribute) == self.attribute(of, attribute))
     }
 
+    /// What is kept on an instance, for a task it is not kept for.
+    fn kept(&self, instance: InstanceId, wanted: &Wanted) -> impl Iterator<Item = &Demand> {
+        let counts = !wanted.takes_kept_room;
+        self.kept.iter().filter(move |(at, ..)| counts && *at == instance).map(|(.., room)| room)
+    }
+
     pub fn refusal(&self, instance: InstanceId, wanted: &Wanted) -> Option<Reason> {
         let demand = &wanted.demand;
-        if !self.spec(instance).connected {
+        let kept = || self.kept(instance, wanted);
+        let cpu_kept: i64 = kept().map(|room| i64::from(room.cpu_units)).sum();
+        let memory_kept: i64 = kept().map(|room| i64::from(room.memory_mib)).sum();
+        let gpus_kept: u32 = kept().map(|room| room.gpus).sum();
+        let port_kept = |port: &PortClaim| kept().any(|room| room.ports.contains(port));
+        let spec = self.spec(instance);
+        if !spec.connected || spec.damped {
             Some(Reason::Agent)
         } else if wanted.required_attributes.iter().any(|name| self.attribute(instance, name).is_none()) {
             Some(Reason::Attribute)
-        } else if i64::from(demand.cpu_units) > self.cpu_left(instance).max(0) {
+        } else if i64::from(demand.cpu_units) > (self.cpu_left(instance) - cpu_kept).max(0) {
             Some(Reason::Cpu)
-        } else if i64::from(demand.memory_mib) > self.memory_left(instance).max(0) {
+        } else if i64::from(demand.memory_mib) > (self.memory_left(instance) - memory_kept).max(0) {
             Some(Reason::Memory)
-        } else if demand.ports.iter().any(|port| self.ports_used(instance).contains(port)) {
+        } else if demand.ports.iter().any(|port| self.ports_used(instance).contains(port) || port_kept(port)) {
             Some(Reason::Ports)
-        } else if demand.gpus as usize > self.gpus_free(instance).len() {
+        } else if demand.gpus > 0 && (demand.gpus + gpus_kept) as usize > self.gpus_free(instance).len() {
             Some(Reason::Gpu)
         } else if !wanted.member_of.iter().all(|one| one.holds(&Seen { world: self, instance })) {
             Some(Reason::MemberOf)

@@ -38,7 +38,8 @@ impl Fleet {
         let (cpu, memory) = (question.request.demand.cpu_units, question.request.demand.memory_mib);
         let has_room = |idx: &InstanceIdx| {
             let hot = self.hot(*idx);
-            hot.active && hot.connected && hot.cpu_free >= cpu && hot.memory_free >= memory
+            let (cpu_room, memory_room) = hot.room(question.request.takes_kept_room);
+            hot.active && hot.is_reachable() && cpu_room >= cpu && memory_room >= memory
         };
         let of_kind = |idx: &InstanceIdx| self.hot(*idx).external == question.request.external;
         let takes_it = |idx: &InstanceIdx| self.refusal(*idx, question, 0).is_none();

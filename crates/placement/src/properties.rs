@@ -21,6 +21,7 @@ enum Event {
     Stopping(usize),
     Gone(usize),
     Running(InstanceId, u32),
+    Keep(InstanceId, &'static str, Demand),
 }
 
 proptest! {
@@ -58,6 +59,7 @@ impl Pair {
             Event::Stopping(nth) => self.stopping(nth),
             Event::Gone(nth) => self.gone(nth),
             Event::Running(id, running) => self.running(id, running),
+            Event::Keep(id, owner, room) => self.keep(id, owner, room),
         }
         self.compare_counts();
     }
@@ -72,6 +74,17 @@ impl Pair {
         self.fleet.remove(id);
         self.world.instances.remove(&id);
         self.world.tasks.retain(|task| task.instance != id);
+        self.world.kept.retain(|(at, ..)| *at != id);
+    }
+
+    fn keep(&mut self, id: InstanceId, owner: &'static str, room: Demand) {
+        let Some(idx) = self.fleet.idx(id) else { return };
+        let before = self.world.kept.iter().position(|(at, who, _)| (*at, *who) == (id, owner));
+        let before = before.map(|at| self.world.kept.swap_remove(at).2).unwrap_or_default();
+        assert_eq!(self.fleet.keep(idx, &owner.into(), room.clone()), before != room);
+        if !room.is_nothing() {
+            self.world.kept.push((id, owner, room));
+        }
     }
 
     fn running(&mut self, id: InstanceId, running: u32) {
@@ -201,6 +214,9 @@ impl Pair {
                 fleet.task_stopping(idx, group);
             }
         }
+        for (id, owner, room) in self.world.kept.iter().rev() {
+            fleet.keep(fleet.idx(*id).unwrap(), &(*owner).into(), room.clone());
+        }
         fleet
     }
 
@@ -242,6 +258,7 @@ fn request<'a>(fleet: &mut Fleet, wanted: &'a Wanted) -> Request<'a> {
         group: fleet.group(wanted.group),
         strategies: &wanted.strategies,
         external: wanted.external,
+        takes_kept_room: wanted.takes_kept_room,
     }
 }
 
@@ -302,6 +319,7 @@ prop_compose! {
         reserved_ports in ports(),
         (cpu_units, memory_mib, gpus) in (0..12u32, 0..12u32, 0..4usize),
         (active, connected) in (prop::bool::weighted(0.9), prop::bool::weighted(0.9)),
+        damped in prop::bool::weighted(0.1),
     ) -> NodeSpec {
         let names: [Arc<str>; 3] = ["gpu-0".into(), "gpu-1".into(), "gpu-2".into()];
         let gpus = names[..gpus].iter().cloned().collect();
@@ -314,6 +332,7 @@ prop_compose! {
             resources: Resources { cpu_units, memory_mib, reserved_ports, gpus, others: BTreeMap::new() },
             active,
             connected,
+            damped,
         }
     }
 }
@@ -332,19 +351,29 @@ fn strategies() -> impl Strategy<Value = Vec<PlacementStrategy>> {
 }
 
 prop_compose! {
-    fn wanted()(
+    fn demand()(
         (cpu_units, memory_mib) in (0..5u32, 0..5u32),
         ports in prop_oneof![3 => Just(BTreeSet::new()), 1 => ports()],
         gpus in prop_oneof![4 => Just(0), 1 => 1..3u32],
+    ) -> Demand {
+        Demand { cpu_units, memory_mib, ports: ports.into_iter().collect(), gpus }
+    }
+}
+
+prop_compose! {
+    fn wanted()(
+        demand in demand(),
         required in prop_oneof![3 => Just(vec![]), 1 => Just(vec!["rack"]), 1 => Just(vec!["rack", "gpu-host"])],
         member_of in prop_oneof![2 => Just(vec![]), 1 => vec(select(&EXPRESSIONS[..]), 1..3)],
         distinct_instance in prop::bool::weighted(0.2),
         group in group(),
         strategies in strategies(),
         external in prop::bool::weighted(0.1),
+        takes_kept_room in prop::bool::weighted(0.3),
     ) -> Wanted {
         Wanted {
-            demand: Demand { cpu_units, memory_mib, ports: ports.into_iter().collect(), gpus },
+            demand,
+            takes_kept_room,
             required_attributes: required.into_iter().map(Arc::from).collect(),
             member_of: member_of.into_iter().map(|text| Arc::new(Expression::parse(text).unwrap())).collect(),
             distinct_instance,
@@ -365,5 +394,7 @@ fn event() -> impl Strategy<Value = Event> {
         3 => any::<usize>().prop_map(Event::Stopping),
         4 => any::<usize>().prop_map(Event::Gone),
         1 => (id(), 0..4u32).prop_map(|(id, running)| Event::Running(id, running)),
+        2 => (id(), group(), demand()).prop_map(|(id, owner, room)| Event::Keep(id, owner, room)),
+        1 => (id(), group()).prop_map(|(id, owner)| Event::Keep(id, owner, Demand::default())),
     ]
 }

@@ -29,6 +29,8 @@ pub struct Request<'a> {
     pub strategies: &'a [PlacementStrategy],
     /// Launch type EXTERNAL: only instances with `ecs.capability.external`, and only it may use them (PL-1).
     pub external: bool,
+    /// Room kept for tasks to come is there for these ones (SVC-45).
+    pub takes_kept_room: bool,
 }
 
 /// Where the tasks go, in the order they are placed; each sees the ones before it (CQL-13).

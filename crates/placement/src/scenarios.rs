@@ -1,7 +1,7 @@
 //! The rules by worked examples, on fleets small enough to check by hand.
 
 use crate::{
-    Demand, Expression, Fleet, InstanceIdx, NodeSpec, Plan, Reason, Request, TaskWasLive, Victim, pick_victims,
+    Demand, Expression, Fleet, InstanceIdx, NodeSpec, Plan, Reason, Request, TaskWasLive, Terms, Victim, pick_victims,
 };
 use plimsoll_model::{
     InstanceId, PlacementStrategy, PortClaim, Protocol, Reserved, Resources, SpreadField, TaskId, Timestamp,
@@ -76,6 +76,68 @@ fn pl_11_the_closest_match_failed_last() {
     assert_eq!(rejection.counts, BTreeMap::from([(Reason::Agent, 1), (Reason::Cpu, 1), (Reason::MemberOf, 2)]));
     assert_eq!(rejection.closest, Some((InstanceId::from_u128(2), Reason::MemberOf)));
     assert_eq!(rejection.instances, 4);
+}
+
+#[test]
+fn svc_45_kept_room_is_there_for_those_it_is_kept_for() {
+    let mut fleet = fleet(&[(1, "a", 25), (2, "b", 25)]);
+    let daemon: Arc<str> = "service:daemon".into();
+    let idx = fleet.idx(InstanceId::from_u128(1)).unwrap();
+    let group = fleet.group("service:web");
+    assert!(fleet.keep(idx, &daemon, TEN.clone()));
+    assert!(!fleet.keep(idx, &daemon, TEN.clone()), "the same again changes nothing");
+    let kept_out = fleet.plan(&Request { group, ..request(&TEN, &[]) }, 4, &mut rng());
+    assert_eq!(ids(&fleet, &kept_out), [1, 2, 2]);
+    assert_eq!(kept_out.rejection.unwrap().closest, Some((InstanceId::from_u128(1), Reason::Cpu)));
+    let own = Request { group, takes_kept_room: true, ..request(&TEN, &[]) };
+    assert_eq!(ids(&fleet, &fleet.plan(&own, 5, &mut rng())), [1, 2, 1, 2]);
+    // What it holds while it is replaced by a larger one is kept only once.
+    let held = Reserved { cpu_units: 7, ..Reserved::default() };
+    assert_eq!(TEN.beyond([&held]), Demand { cpu_units: 3, ..Demand::default() });
+    assert!(TEN.beyond([&held, &held]).is_nothing());
+    assert!(fleet.keep(idx, &daemon, Demand::default()));
+    assert_eq!(ids(&fleet, &plan(&mut fleet.clone(), &[], 4)), [1, 2, 1, 2]);
+}
+
+#[test]
+fn f_16_a_damped_instance_takes_nothing_and_says_agent() {
+    let mut fleet = fleet(&[(1, "a", 100)]);
+    fleet.put(NodeSpec { damped: true, ..spec(1, "a", 100) });
+    let rejection = plan(&mut fleet, &[], 1).rejection.unwrap();
+    assert_eq!(rejection.closest, Some((InstanceId::from_u128(1), Reason::Agent)));
+}
+
+#[test]
+fn svc_41_only_what_an_instance_is_can_end_its_suitability() {
+    let mut fleet = fleet(&[(1, "a", 100)]);
+    let idx = fleet.idx(InstanceId::from_u128(1)).unwrap();
+    let in_zone = "attribute:ecs.availability-zone == a";
+    let elsewhere = "attribute:ecs.availability-zone == b";
+    for (text, suits, still_suits) in [
+        (in_zone, true, true),
+        (elsewhere, false, false),
+        ("runningTasksCount > 0", false, true),
+        ("not(runningTasksCount > 0)", true, true),
+        ("task:group == databases", false, true),
+        ("agentConnected == false", false, true),
+        ("attribute:ecs.availability-zone == b or runningTasksCount > 0", false, true),
+        ("attribute:ecs.availability-zone == b and runningTasksCount == 0", false, false),
+        ("not(attribute:ecs.availability-zone == a or task:group exists)", false, false),
+        ("not(attribute:ecs.availability-zone == b and task:group exists)", true, true),
+    ] {
+        let member_of = [Arc::new(Expression::parse(text).unwrap())];
+        let terms = Terms { required_attributes: &[], member_of: &member_of, external: false };
+        assert_eq!((fleet.suits(idx, &terms), fleet.still_suits(idx, &terms)), (suits, still_suits), "{text}");
+        let looks = text.contains("task:group") || text.contains("runningTasksCount");
+        assert_eq!(member_of[0].looks_at_tasks(), looks, "{text}");
+    }
+    let terms = Terms { required_attributes: &["gpu".into()], member_of: &[], external: false };
+    assert!(!fleet.suits(idx, &terms) && !fleet.still_suits(idx, &terms));
+    let terms = Terms { required_attributes: &[], ..terms };
+    fleet.put(NodeSpec { connected: false, ..spec(1, "a", 100) });
+    assert_eq!((fleet.suits(idx, &terms), fleet.still_suits(idx, &terms)), (false, true));
+    fleet.put(NodeSpec { active: false, ..spec(1, "a", 100) });
+    assert_eq!((fleet.suits(idx, &terms), fleet.still_suits(idx, &terms)), (false, false));
 }
 
 #[test]
@@ -231,6 +293,7 @@ fn spec(id: u128, zone: &str, cpu_units: u32) -> NodeSpec {
         resources: Resources { cpu_units, ..Resources::default() },
         active: true,
         connected: true,
+        damped: false,
     }
 }
 
@@ -253,6 +316,7 @@ fn request<'a>(demand: &'a Demand, strategies: &'a [PlacementStrategy]) -> Reque
         group,
         strategies,
         external: false,
+        takes_kept_room: false,
     }
 }
 

@@ -9,6 +9,7 @@ mod grammar;
 mod literal;
 mod operand;
 mod parse;
+mod possible;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,16 @@ impl Expression {
 
     pub(crate) fn holds(&self, facts: &impl Facts) -> bool {
         self.condition.holds(facts)
+    }
+
+    /// Whether it could hold with other tasks on the instance, or another state of its connection.
+    pub(crate) fn may_hold(&self, facts: &impl Facts) -> bool {
+        self.condition.settled(facts) != Some(false)
+    }
+
+    /// Whether the tasks on an instance have a say in it.
+    pub fn looks_at_tasks(&self) -> bool {
+        self.condition.looks_at_tasks()
     }
 }
 

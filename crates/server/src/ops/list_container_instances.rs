@@ -135,5 +135,6 @@ fn node(row: &Instance) -> NodeSpec {
         resources: row.registered.clone(),
         active: row.status == InstanceStatus::Active,
         connected: row.agent_connected,
+        damped: false,
     }
 }

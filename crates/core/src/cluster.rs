@@ -4,11 +4,13 @@
 
 mod changes;
 mod command;
+mod daemons;
 mod definitions;
 mod derived;
 mod events;
 mod expiry;
 mod expressions;
+mod flapping;
 mod load;
 mod loss;
 mod node;
@@ -30,6 +32,7 @@ use crate::error::CommandError;
 use crate::protocol::{FromNode, ToNode};
 use derived::Derived;
 use expressions::Expressions;
+use flapping::Flapping;
 use loss::Losses;
 use plimsoll_model::{Batch, Change, ClusterKey, Epoch, Image, InstanceId, SessionId, TaskId, Timestamp};
 use random::Streams;
@@ -150,6 +153,7 @@ pub struct ClusterCore {
     timers: Timers,
     sessions: Sessions,
     losses: Losses,
+    flapping: Flapping,
     /// Tasks no node was ever told of: they can be stopped without asking one (TL-6). Forgotten at a load, which
     /// errs towards asking.
     undelivered: BTreeSet<TaskId>,

@@ -9,11 +9,11 @@
 mod harness;
 
 use harness::{Behaviour, World, create_service, launch, resources, update_service};
-use plimsoll_core::command::{CircuitBreakerUpdate, RunTask, StartTask};
+use plimsoll_core::command::{AttributeTarget, CircuitBreakerUpdate, RunTask, StartTask};
 use plimsoll_core::{Command, CommandError, FailureReason, Output};
 use plimsoll_model::{
     Attribute, ClientToken, FailureThreshold, HealthStatus, InstanceStatus, PlacementConstraint, PlacementStrategy,
-    PortClaim, Protocol, RolloutState, ServiceName, SpreadField, ThresholdKind, Timestamp,
+    PortClaim, Protocol, RolloutState, SchedulingStrategy, ServiceName, SpreadField, ThresholdKind, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -182,6 +182,12 @@ fn command(world: &World, words: &Words<'_>, name: &str) -> Command {
             request.availability_zone_rebalancing = words.has("rebalance");
             request.placement_constraints = constraints(words);
             request.placement_strategy = strategies(words);
+            if words.has("daemon") {
+                request.scheduling_strategy = SchedulingStrategy::Daemon;
+                request.desired_count = words.number("desired", 0);
+                request.deployment_configuration.minimum_healthy_percent = words.number("min", 0);
+                request.deployment_configuration.maximum_percent = words.number("max", 100);
+            }
             Command::CreateService(Box::new(request))
         }
         "update" => {
@@ -193,6 +199,8 @@ fn command(world: &World, words: &Words<'_>, name: &str) -> Command {
             request.force_new_deployment = words.has("force");
             request.circuit_breaker = circuit_breaker(words);
             request.echo = network(words);
+            request.placement_constraints =
+                (words.options.contains_key("where") || words.has("anywhere")).then(|| constraints(words));
             Command::UpdateService(Box::new(request))
         }
         "delete" => Command::DeleteService { service: service(), force: words.has("force") },
@@ -222,6 +230,11 @@ fn command(world: &World, words: &Words<'_>, name: &str) -> Command {
             instances: vec![world.instance(name)],
             status: if words.has("drain") { InstanceStatus::Draining } else { InstanceStatus::Active },
         },
+        "attribute" => {
+            let (name, value) = words.words[2].split_once(':').expect("name:value");
+            let (instance, value) = (world.instance(words.words[1]), Some(value.into()));
+            Command::PutAttributes(vec![AttributeTarget { instance, name: name.into(), value }])
+        }
         "deregister" => {
             Command::DeregisterContainerInstance { instance: world.instance(name), force: words.has("force") }
         }
@@ -248,7 +261,10 @@ fn network(words: &Words<'_>) -> serde_json::Map<String, serde_json::Value> {
 }
 
 fn constraints(words: &Words<'_>) -> Vec<PlacementConstraint> {
-    if words.has("distinct") { vec![PlacementConstraint::DistinctInstance] } else { Vec::new() }
+    let distinct = words.has("distinct").then_some(PlacementConstraint::DistinctInstance);
+    // Words end at spaces, which the language can do without except around some of its own words.
+    let member_of = |text: &&str| PlacementConstraint::MemberOf(text.replace('_', " ").into());
+    distinct.into_iter().chain(words.options.get("where").map(member_of)).collect()
 }
 
 fn strategies(words: &Words<'_>) -> Vec<PlacementStrategy> {

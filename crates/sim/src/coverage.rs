@@ -105,6 +105,8 @@ const EDGES: &[&str] = &[
     "instance lost",
     "instance connected",
     "instance disconnected",
+    "daemon task created",
+    "daemon left a draining instance",
     "node adopted a running container",
     "node adopted an exited container",
     "node adopted a created container",

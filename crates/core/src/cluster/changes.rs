@@ -55,15 +55,18 @@ impl ClusterCore {
     pub(super) fn derive_instance(&mut self, row: &Instance) {
         self.derive_zone(row);
         if row.status == InstanceStatus::Inactive {
+            self.forget_flapping(row.id);
             self.derived.fleet.remove(row.id);
             self.derived.instances.remove(&row.id);
+            self.review_instance(row.id);
             if let Some(at) = row.deregistered_at {
                 self.timers.set(Timer::ForgetInstance(row.id), at.plus_millis(self.config.retention_ms));
             }
             return;
         }
-        self.derived.fleet.put(node_spec(row));
+        self.derived.fleet.put(node_spec(row, self.flapping.is_damped(row.id)));
         self.derived.instances.insert(row.id);
+        self.review_instance(row.id);
         self.work.capacity_changed();
     }
 
@@ -116,6 +119,7 @@ impl ClusterCore {
         let row = Arc::new(row);
         self.emit(Change::Service(Arc::clone(&row)), out);
         self.derive_service(&row);
+        self.derive_coverage(&row);
         row
     }
 
@@ -211,11 +215,13 @@ impl ClusterCore {
             self.timers.set(Timer::ForgetTask(row.id), at.plus_millis(self.config.retention_ms));
         }
         self.derive_slot(row);
+        self.review_place_of(row);
     }
 
     fn derive_task_change(&mut self, before: &Task, row: &Task, out: &mut Outbox) {
         if !before.is_stopped() {
             self.derive_fleet_change(before, row);
+            self.review_place_of(row);
         }
         if row.is_stopped() && !before.is_stopped() {
             self.change_usage(row.instance, &row.reserved, Sign::Minus, out);
@@ -366,7 +372,7 @@ enum Sign {
     Minus,
 }
 
-fn node_spec(row: &Instance) -> NodeSpec {
+fn node_spec(row: &Instance, damped: bool) -> NodeSpec {
     let attributes = row.attributes.iter().map(|(name, attribute)| (Arc::clone(name), attribute.value.clone()));
     NodeSpec {
         instance: row.id,
@@ -377,5 +383,6 @@ fn node_spec(row: &Instance) -> NodeSpec {
         resources: row.registered.clone(),
         active: row.status == InstanceStatus::Active,
         connected: row.agent_connected,
+        damped,
     }
 }

@@ -4,6 +4,7 @@
 mod attributes;
 mod create_cluster;
 mod create_service;
+mod daemon_rules;
 mod delete_cluster;
 mod delete_service;
 mod deregister_instance;

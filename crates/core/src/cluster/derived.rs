@@ -1,6 +1,7 @@
 //! What follows from the rows and is kept beside them, so that a reconcile pass costs what changed and not what
 //! exists: the placement fleet, the tasks of each deployment by how far they are, the definitions in use.
 
+use super::daemons::Daemons;
 use super::definitions::Definitions;
 use super::timers::{Timer, Timers};
 use plimsoll_model::{DeploymentId, HealthStatus, InstanceId, ServiceName, Task, TaskDefinitionId, TaskId};
@@ -14,6 +15,7 @@ pub(super) struct Derived {
     pub fleet: Fleet,
     pub services: BTreeMap<ServiceName, ServiceIndex>,
     pub definitions: Definitions,
+    pub daemons: Daemons,
     /// Instances that are not INACTIVE, hence in the fleet.
     pub instances: BTreeSet<InstanceId>,
     pub zones: Zones,
@@ -208,6 +210,7 @@ impl Derived {
             fleet: Fleet::new(),
             services: BTreeMap::new(),
             definitions: Definitions::default(),
+            daemons: Daemons::default(),
             instances: BTreeSet::new(),
             zones: Zones::default(),
         }

@@ -22,6 +22,7 @@ impl ClusterCore {
         match timer {
             Timer::Grace(instance) => self.grace_is_over(instance, out),
             Timer::Lose(instance) => self.declare_lost(instance, out),
+            Timer::Trust(instance) => self.trust_again(instance),
             Timer::TaskHealth(task) => {
                 if let Some(row) = self.image.tasks.get(&task).cloned()
                     && self.derive_slot(&row)

@@ -1,6 +1,7 @@
 //! Taking over a cluster: everything derived is built anew, what is volatile starts from nothing.
 
 use super::derived::Derived;
+use super::flapping::Flapping;
 use super::loss::Losses;
 use super::random::Streams;
 use super::reconcile::Work;
@@ -32,6 +33,7 @@ pub(super) fn load(
         timers: Timers::default(),
         sessions: Sessions::new(now),
         losses: Losses::default(),
+        flapping: Flapping::default(),
         undelivered: BTreeSet::new(),
         expressions: super::expressions::Expressions::default(),
     };
@@ -57,6 +59,8 @@ impl ClusterCore {
         tasks.iter().for_each(|row| self.derive_new_task(row));
         let tokens: Vec<_> = self.image.tokens.values().cloned().collect();
         tokens.iter().for_each(|row| self.derive_token(row));
+        // With all tasks in the fleet, because what is on an instance can decide.
+        services.iter().for_each(|row| self.derive_coverage(row));
         Ok(())
     }
 

@@ -47,6 +47,13 @@ impl ClusterCore {
 
     /// The grace is over: lost at once, or in its turn when many are silent.
     pub(super) fn grace_is_over(&mut self, instance: InstanceId, out: &mut Outbox) {
+        // One that flaps and has no tasks has nothing to be replaced: saying that it is lost each time it goes would
+        // only make noise (F-16).
+        if self.image.instance_counts(instance).not_stopped == 0
+            && let Some(at) = self.flapping.trusted_at(instance).filter(|at| *at > self.now)
+        {
+            return self.timers.set(Timer::Grace(instance), at);
+        }
         if !self.is_mass_loss() {
             return self.declare_lost(instance, out);
         }

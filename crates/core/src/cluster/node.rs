@@ -20,6 +20,7 @@ impl ClusterCore {
     pub(super) fn node_disconnected(&mut self, connection: ConnectionId, out: &mut Outbox) {
         let Some((instance, _)) = self.sessions.of_connection(connection) else { return };
         self.sessions.close(instance);
+        self.count_break(instance);
         self.update_instance(instance, |row| row.agent_connected = false, out);
         self.start_grace(instance, self.now);
     }
@@ -35,6 +36,7 @@ impl ClusterCore {
             hello.registration.instance = Some(instance);
         }
         hello.registration.instance = self.identity(connection, hello.registration.instance);
+        self.note_replaced(connection, hello.registration.instance);
         let row = match self.register_instance(hello.registration, out) {
             Ok(row) => row,
             Err(error) => return refuse(connection, &error.to_string(), out),
@@ -48,6 +50,14 @@ impl ClusterCore {
         }
         // What the inventory makes owed is in the desired set, which is put together after it.
         self.welcome(row.id, connection, out);
+    }
+
+    /// The node is here again before its old connection was seen to end: that session broke too (F-12, F-16).
+    fn note_replaced(&mut self, connection: ConnectionId, instance: Option<InstanceId>) {
+        let Some(instance) = instance else { return };
+        if self.sessions.of_instance(instance).is_some_and(|session| session.connection != connection) {
+            self.count_break(instance);
+        }
     }
 
     /// A node that says hello twice on one connection and does not name an instance we know has not heard the first

@@ -3,7 +3,8 @@
 use super::{ClusterCore, Outbox};
 use plimsoll_model::{
     Container, Deployment, DesiredStatus, HealthStatus, InstanceId, LaunchType, PlacementConstraint, PlacementStrategy,
-    PropagateTags, Reserved, Service, ServiceName, Tags, Task, TaskDefinition, TaskId, TaskOverrides, TaskStatus,
+    PropagateTags, Reserved, SchedulingStrategy, Service, ServiceName, Tags, Task, TaskDefinition, TaskId,
+    TaskOverrides, TaskStatus,
 };
 use plimsoll_placement::{Demand, Expression, InstanceIdx, Plan, Request};
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub(super) struct Requirements {
     pub member_of: Vec<Arc<Expression>>,
     pub distinct_instance: bool,
     pub strategies: Vec<PlacementStrategy>,
+    /// A daemon's tasks use the room kept for daemons (SVC-45).
+    pub takes_kept_room: bool,
 }
 
 impl ClusterCore {
@@ -141,6 +144,7 @@ impl ClusterCore {
             member_of,
             distinct_instance: service.placement_constraints.contains(&PlacementConstraint::DistinctInstance),
             strategies: service.placement_strategy.clone(),
+            takes_kept_room: service.scheduling_strategy == SchedulingStrategy::Daemon,
         }
     }
 
@@ -168,6 +172,7 @@ fn request<'a>(blueprint: &'a Blueprint, needs: &'a Requirements, group: plimsol
         group,
         strategies: &needs.strategies,
         external: blueprint.launch_type == LaunchType::External,
+        takes_kept_room: needs.takes_kept_room,
     }
 }
 

@@ -6,9 +6,11 @@
 //! that are no longer needed), `settle` (what the result means), `rebalance` (a steady service whose zones are uneven).
 //! Before them `judge` gives up a deployment that failed too often; one that was given up has `tend_failed` in place of
 //! the stages.
+//! A DAEMON service has stages of its own (`daemon`) and the same end.
 
 mod bounds;
 mod clear;
+mod daemon;
 mod deletion;
 mod failed;
 mod heal;
@@ -27,7 +29,7 @@ pub(super) use work::Work;
 use super::stopping::StopBecause;
 use super::timers::Timer;
 use super::{ClusterCore, Outbox, events};
-use plimsoll_model::{Deployment, RolloutState, Service, ServiceName, ServiceStatus, TaskId};
+use plimsoll_model::{Deployment, RolloutState, SchedulingStrategy, Service, ServiceName, ServiceStatus, TaskId};
 use std::sync::Arc;
 
 /// Passes over one service in one step. Stopping a task that no node was told of frees its place at once, so a pass
@@ -75,24 +77,16 @@ impl ClusterCore {
             ServiceStatus::Active => {
                 self.judge(name, out);
                 let service = Arc::clone(&self.image.services[name]);
-                self.reconcile_replicas(service, budget, out);
+                match service.scheduling_strategy {
+                    SchedulingStrategy::Replica => self.reconcile_replicas(service, budget, out),
+                    SchedulingStrategy::Daemon => self.reconcile_daemon(service, budget, out),
+                }
             }
         }
     }
 
     fn reconcile_replicas(&mut self, service: Arc<Service>, budget: &mut usize, out: &mut Outbox) {
-        let primary = self.image.primary_deployment(&service.name).expect("an ACTIVE service has a primary").clone();
-        let mut pass = Pass {
-            service,
-            primary,
-            started: Vec::new(),
-            stopped: Vec::new(),
-            make_room: false,
-            waits: false,
-            moving_in: 0,
-            moves_out: false,
-            unplaced: None,
-        };
+        let mut pass = self.begin_pass(service);
         self.continue_move(&mut pass, out);
         if pass.primary.rollout_state == RolloutState::Failed {
             self.tend_failed(&mut pass, out);
@@ -106,6 +100,21 @@ impl ClusterCore {
         }
         self.say_what_moved(&pass, out);
         self.settle(&pass, out);
+    }
+
+    fn begin_pass(&self, service: Arc<Service>) -> Pass {
+        let primary = self.image.primary_deployment(&service.name).expect("an ACTIVE service has a primary").clone();
+        Pass {
+            service,
+            primary,
+            started: Vec::new(),
+            stopped: Vec::new(),
+            make_room: false,
+            waits: false,
+            moving_in: 0,
+            moves_out: false,
+            unplaced: None,
+        }
     }
 
     fn stop_as(

@@ -12,6 +12,8 @@ pub(super) enum Timer {
     Grace(InstanceId),
     /// It is the turn of a silent instance to be declared lost (D-8).
     Lose(InstanceId),
+    /// An instance whose sessions broke over and over has been stable for a while (F-16).
+    Trust(InstanceId),
     /// A task may count as healthy, or its grace period is over.
     TaskHealth(TaskId),
     /// The protection of a task is over (PROT-1).

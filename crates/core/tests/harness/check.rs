@@ -1,7 +1,7 @@
-//! What must hold after every step (I-1, I-2, I-4, I-8, I-10, I-23), and that a loaded core equals one that lived.
+//! What must hold after every step (I-1, I-2, I-4, I-6, I-8, I-10, I-23), and that a loaded core equals one that lived.
 
 use plimsoll_core::{ClusterCore, Outbox};
-use plimsoll_model::{DeploymentStatus, Image, ServiceStatus, Usage};
+use plimsoll_model::{DeploymentStatus, Image, SchedulingStrategy, Service, ServiceStatus, Usage};
 use std::collections::BTreeSet;
 
 pub fn image(image: &Image) {
@@ -28,6 +28,17 @@ pub fn image(image: &Image) {
             .count();
         let expected = usize::from(service.status != ServiceStatus::Inactive);
         assert_eq!(primaries, expected, "primary deployments of {} (I-10)", service.name);
+        if service.scheduling_strategy == SchedulingStrategy::Daemon {
+            daemons(image, service);
+        }
+    }
+}
+
+/// I-6: a second one never starts before the first is STOPPED.
+fn daemons(image: &Image, service: &Service) {
+    let mut instances = BTreeSet::new();
+    for task in image.tasks_of_service(&service.name).filter(|task| !task.is_stopped()) {
+        assert!(instances.insert(task.instance), "two tasks of {} on {} (I-6)", service.name, task.instance);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::definitions::{self, UsedBy};
 use super::input::{echo, invalid, non_empty, unexpected, unsigned};
 use super::launch::{self, Capacity};
-use super::service::{self, Extras, Rebalancing};
+use super::service::{self, DaemonWishes, Extras, Rebalancing};
 use super::{fingerprint, placement, tags};
 use crate::Context;
 use crate::resolve;
@@ -73,6 +73,16 @@ impl Plan {
         let constraints = placement::constraints(request.placement_constraints.as_deref().unwrap_or_default())?;
         let strategies = placement::strategies(request.placement_strategy.as_deref().unwrap_or_default())?;
         let percentages = service::deployment_configuration(request.deployment_configuration.as_ref())?;
+        service::check_daemon(
+            scheduling,
+            &DaemonWishes {
+                desired_count: request.desired_count,
+                percentages: &percentages,
+                strategies: Some(&strategies),
+                launch_type: request.launch_type.as_deref(),
+                controller: request.deployment_controller.as_ref(),
+            },
+        )?;
         // First: an EXTERNAL controller needs no desiredCount, so its absence is not what is wrong (SVC-2).
         Extras {
             deployment_controller: request.deployment_controller.as_ref(),
@@ -83,7 +93,6 @@ impl Plan {
             monitoring: request.monitoring.as_ref(),
         }
         .check()?;
-        service::check_daemon(scheduling, request.desired_count, &percentages, Some(&strategies))?;
         if scheduling == SchedulingStrategy::Replica && request.desired_count.is_none() {
             return Err(invalid("desiredCount cannot be empty."));
         }
@@ -91,7 +100,7 @@ impl Plan {
             launch_type: request.launch_type.as_deref(),
             capacity_provider_strategy: request.capacity_provider_strategy.as_ref(),
             platform_version: request.platform_version.as_deref(),
-            places: !constraints.is_empty() || !strategies.is_empty() || scheduling == SchedulingStrategy::Daemon,
+            places: !constraints.is_empty() || !strategies.is_empty(),
         })?;
         if request.role.as_deref().is_some_and(|role| !role.is_empty()) && !non_empty(request.load_balancers.as_ref()) {
             return Err(invalid("A role needs loadBalancers."));

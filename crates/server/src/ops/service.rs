@@ -110,26 +110,39 @@ fn threshold(given: &types::ThresholdConfiguration) -> Result<FailureThreshold, 
     Ok(FailureThreshold { kind, value: super::input::unsigned(given.value) })
 }
 
-/// SVC-9: what a daemon service cannot have, in creation and update.
-pub(super) fn check_daemon(
-    scheduling: SchedulingStrategy,
-    desired_count: Option<i32>,
-    percentages: &Percentages,
-    strategies: Option<&Vec<PlacementStrategy>>,
-) -> Result<(), ApiError> {
+/// The members of a request that a daemon service cannot have.
+pub(super) struct DaemonWishes<'a> {
+    pub(super) desired_count: Option<i32>,
+    pub(super) percentages: &'a Percentages,
+    pub(super) strategies: Option<&'a Vec<PlacementStrategy>>,
+    pub(super) launch_type: Option<&'a str>,
+    pub(super) controller: Option<&'a types::DeploymentController>,
+}
+
+/// SVC-9, in creation and update.
+pub(super) fn check_daemon(scheduling: SchedulingStrategy, wishes: &DaemonWishes<'_>) -> Result<(), ApiError> {
     if scheduling == SchedulingStrategy::Replica {
         return Ok(());
     }
-    if desired_count.is_some() {
+    if wishes.desired_count.is_some() {
         return Err(invalid(DAEMON_DESIRED_COUNT));
     }
-    if percentages.maximum.is_some_and(|maximum| maximum > 100) {
+    if wishes.percentages.maximum.is_some_and(|maximum| maximum > 100) {
         return Err(invalid(DAEMON_MAXIMUM_PERCENT));
     }
-    if non_empty(strategies) {
+    if non_empty(wishes.strategies) {
         return Err(invalid("The daemon scheduling strategy does not support placement strategies."));
     }
-    Ok(())
+    if wishes.launch_type == Some("FARGATE") {
+        return Err(invalid("The daemon scheduling strategy is not supported with launch type FARGATE."));
+    }
+    let controller = wishes.controller.and_then(|controller| controller.r#type.as_deref());
+    match controller.filter(|kind| *kind != "ECS") {
+        Some(other) => Err(invalid(format!(
+            "The daemon scheduling strategy does not support deployment controller {other}: use ECS."
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// SVC-5: a load balancer sends to a container and port that the definition has.

@@ -2,7 +2,7 @@
 
 use super::definitions::{self, UsedBy};
 use super::input::{echo, invalid, non_empty, unexpected, unsigned, unsupported};
-use super::service::{self, Extras, Percentages, Rebalancing};
+use super::service::{self, DaemonWishes, Extras, Percentages, Rebalancing};
 use super::{launch, placement};
 use crate::Context;
 use crate::error_map::command_error;
@@ -107,7 +107,16 @@ impl Changes {
         definition: Option<&TaskDefinition>,
     ) -> Result<Option<bool>, ApiError> {
         let scheduling = row.scheduling_strategy;
-        service::check_daemon(scheduling, request.desired_count, &self.percentages, self.strategies.as_ref())?;
+        service::check_daemon(
+            scheduling,
+            &DaemonWishes {
+                desired_count: request.desired_count,
+                percentages: &self.percentages,
+                strategies: self.strategies.as_ref(),
+                launch_type: None,
+                controller: None,
+            },
+        )?;
         if let Some(definition) = definition {
             launch::check_compatible(row.launch_type, definition)?;
             self.check_network(request, row, definition)?;

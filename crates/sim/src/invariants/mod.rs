@@ -3,6 +3,7 @@
 
 mod breaker;
 mod counters;
+mod daemon;
 mod life;
 mod node;
 mod placement;
@@ -86,6 +87,7 @@ impl Checker {
         placement::i_2_ports_are_held_once(&step)?;
         placement::i_4_constraints_hold_at_placement(&step)?;
         placement::i_5_tasks_go_to_instances_that_take_them(&step)?;
+        daemon::i_6_one_task_per_instance(&step, coverage)?;
         service::i_8_no_start_beyond_the_maximum(&step)?;
         service::i_9_no_stop_below_the_minimum(&step)?;
         service::i_10_one_primary_deployment(&step)?;

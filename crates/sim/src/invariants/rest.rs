@@ -1,6 +1,6 @@
 //! What must hold when nothing goes wrong any more.
 
-use super::breaker;
+use super::{breaker, daemon};
 use crate::violation::{Broken, require};
 use crate::world::{World, short};
 use plimsoll_core::{Input, Outbox};
@@ -37,7 +37,9 @@ fn is_served(image: &Image, service: &Service) -> bool {
                 image.deployments_of_service(&service.name).filter(|one| one.status != DeploymentStatus::Inactive);
             let completed = listed.next().is_some_and(|one| one.rollout_state == RolloutState::Completed);
             let wanted = service.desired_count;
-            completed && listed.next().is_none() && counts.running == wanted && counts.not_stopped == wanted
+            let covered = !daemon::is_daemon(service) || daemon::covers(image, service);
+            let counted = counts.running == wanted && counts.not_stopped == wanted;
+            completed && listed.next().is_none() && counted && covered
         }
     }
 }

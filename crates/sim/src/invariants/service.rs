@@ -1,6 +1,6 @@
 //! What the service scheduler may start and stop.
 
-use super::Step;
+use super::{Step, daemon};
 use crate::violation::{Broken, require};
 use plimsoll_model::{
     DeploymentStatus, DesiredStatus, HealthStatus, Service, ServiceName, ServiceStatus, StopCode, Task,
@@ -8,7 +8,7 @@ use plimsoll_model::{
 use std::collections::BTreeMap;
 
 /// I-8: a step that starts a task of a service leaves no more of them than maximumPercent allows, stopping ones
-/// included (DEP-12, DEP-13a).
+/// included (DEP-12, DEP-13a). Of a daemon service each instance has a maximum of its own (I-6).
 pub(super) fn i_8_no_start_beyond_the_maximum(step: &Step) -> Result<(), Broken> {
     let mut started: BTreeMap<&ServiceName, u32> = BTreeMap::new();
     for task in step.tasks_created() {
@@ -19,7 +19,7 @@ pub(super) fn i_8_no_start_beyond_the_maximum(step: &Step) -> Result<(), Broken>
     for (name, count) in started {
         let service = step.after.services.get(name);
         require(service.is_some(), "I-8", || format!("a task of {name} was started, which does not exist"))?;
-        let Some(service) = service else { continue };
+        let Some(service) = service.filter(|service| !daemon::is_daemon(service)) else { continue };
         let percent = u64::from(service.deployment_configuration.maximum_percent);
         let maximum = u64::from(service.desired_count) * percent / 100;
         let total = step.after.service_counts(name).not_stopped;
@@ -37,6 +37,9 @@ pub(super) fn i_9_no_stop_below_the_minimum(step: &Step) -> Result<(), Broken> {
     for task in step.tasks_updated() {
         let Some((service, before)) = task.service.as_ref().zip(step.before.tasks.get(&task.id)) else { continue };
         let told_now = before.desired_status == DesiredStatus::Running && task.desired_status == DesiredStatus::Stopped;
+        if !counts(step, service, task) {
+            continue;
+        }
         if told_now && task.stop_code == Some(StopCode::ServiceSchedulerInitiated) && is_healthy(step, before) {
             stopped.entry(service).or_default().push(task);
         }
@@ -46,7 +49,8 @@ pub(super) fn i_9_no_stop_below_the_minimum(step: &Step) -> Result<(), Broken> {
         if service.status != ServiceStatus::Active {
             continue;
         }
-        let healthy = step.after.tasks_of_service(name).filter(|task| is_healthy(step, task)).count() as u64;
+        let counted = |task: &&std::sync::Arc<Task>| is_healthy(step, task) && counts(step, name, task);
+        let healthy = step.after.tasks_of_service(name).filter(counted).count() as u64;
         let minimum = minimum_healthy(service);
         require(healthy >= minimum, "I-9", || {
             let ids = tasks.iter().map(|task| task.id.to_string()).collect::<Vec<_>>().join(", ");
@@ -79,6 +83,13 @@ pub(super) fn i_10_one_primary_deployment(step: &Step) -> Result<(), Broken> {
         require(primary, "I-10", || format!("{} was started for {row:?}", task.id))?;
     }
     Ok(())
+}
+
+/// A daemon's minimum speaks of the instances that it covers (SVC-42, SVC-44).
+fn counts(step: &Step, name: &ServiceName, task: &Task) -> bool {
+    let Some(service) = step.after.services.get(name) else { return true };
+    let row = step.after.instances.get(&task.instance);
+    !daemon::is_daemon(service) || row.is_some_and(|row| daemon::suits(step.after, service, row))
 }
 
 /// DEP-11.

@@ -126,7 +126,8 @@ impl World {
             circuit_breaker: CircuitBreaker { enable: dice.coin(), rollback: dice.coin(), ..CircuitBreaker::off() },
         };
         let desired_count = dice.small(self.swarm.desired_max);
-        Command::CreateService(Box::new(CreateService {
+        let is_daemon = dice.permille(250);
+        let request = CreateService {
             name: self.some_service_name(),
             definition,
             desired_count,
@@ -144,7 +145,8 @@ impl World {
             tags: BTreeMap::new(),
             echo: Map::new(),
             client_token: None,
-        }))
+        };
+        Command::CreateService(Box::new(if is_daemon { as_daemon(request) } else { request }))
     }
 
     fn update_service(&mut self) -> Option<Command> {
@@ -298,6 +300,16 @@ impl World {
             _ => Vec::new(),
         }
     }
+}
+
+/// SVC-9.
+fn as_daemon(mut request: CreateService) -> CreateService {
+    request.scheduling_strategy = SchedulingStrategy::Daemon;
+    request.desired_count = 0;
+    request.deployment_configuration.maximum_percent = 100;
+    request.placement_strategy = Vec::new();
+    request.availability_zone_rebalancing = false;
+    request
 }
 
 pub(super) fn unchanged(service: ServiceName) -> UpdateService {

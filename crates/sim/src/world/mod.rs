@@ -21,7 +21,7 @@ use control::Control;
 pub(crate) use faults::Fault;
 use network::Network;
 use node::Node;
-pub(crate) use node::resources;
+pub(crate) use node::{ZONE, resources};
 use plimsoll_core::cluster::ConnectionId;
 use plimsoll_core::command::Command;
 use plimsoll_core::node::{ContainerRef, RuntimeEvent};

@@ -7,7 +7,9 @@ use super::node::NODE_CPU_UNITS;
 use crate::invariants::rest;
 use crate::violation::Broken;
 use plimsoll_core::command::{CircuitBreakerUpdate, Command};
-use plimsoll_model::{InstanceId, InstanceStatus, RolloutState, Service, ServiceStatus, TaskDefinition, Timestamp};
+use plimsoll_model::{
+    InstanceId, InstanceStatus, RolloutState, SchedulingStrategy, Service, ServiceStatus, TaskDefinition, Timestamp,
+};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -103,13 +105,38 @@ impl World {
         repairs.extend(one_off.map(|task| Command::StopTask { task: task.id, reason: None }));
         let services: Vec<_> =
             image.services.values().filter(|service| service.status == ServiceStatus::Active).collect();
-        let share = u32::try_from(self.nodes.len()).unwrap_or(1) * NODE_CPU_UNITS / 2;
+        let is_daemon = |service: &Service| service.scheduling_strategy == SchedulingStrategy::Daemon;
+        // Where daemons want room on every node, replicas that happen to share one node must leave it.
+        let nodes = if services.iter().any(|one| is_daemon(one)) { 1 } else { self.nodes.len() };
+        let share = u32::try_from(nodes).unwrap_or(1) * NODE_CPU_UNITS / 2;
         let share = share / u32::try_from(services.len().max(1)).unwrap_or(1);
         let mut port_is_free = true;
+        let mut daemon_cpu = NODE_CPU_UNITS / 2;
         for service in services {
-            repairs.push(self.repair(service, share, &mut port_is_free));
+            repairs.push(match is_daemon(service) {
+                true => self.repair_daemon(service, &mut daemon_cpu),
+                false => self.repair(service, share, &mut port_is_free),
+            });
         }
         repairs
+    }
+
+    /// A definition that fits beside all others on every node, or none.
+    fn repair_daemon(&self, service: &Service, cpu_left: &mut u32) -> Command {
+        let wanted = Arc::clone(&self.definitions.steady()[0]);
+        let cpu: u32 = wanted.containers.iter().map(|container| container.cpu).sum();
+        if cpu > *cpu_left {
+            return Command::DeleteService { service: service.name.clone(), force: false };
+        }
+        *cpu_left -= cpu;
+        let mut update = unchanged(service.name.clone());
+        let primary = self.control.committed.primary_deployment(&service.name);
+        update.force_new_deployment =
+            primary.is_some_and(|one| one.rollout_state == RolloutState::Failed || one.next_start_at.is_some());
+        update.definition = Some(wanted);
+        update.minimum_healthy_percent = Some(0);
+        update.placement_constraints = Some(Vec::new());
+        Command::UpdateService(Box::new(update))
     }
 
     fn repair(&self, service: &Service, cpu_share: u32, port_is_free: &mut bool) -> Command {

@@ -2,20 +2,17 @@
 
 use super::super::rollback::settings_of;
 use super::super::{ClusterCore, Outbox};
+use super::daemon_rules::Wishes;
 use crate::command::CreateService;
 use crate::{CommandError, Output};
 use plimsoll_model::{
-    Deployment, DeploymentId, DeploymentStatus, RolloutState, SchedulingStrategy, Service, ServiceName, ServiceStatus,
-    TaskDefinition, TokenResult,
+    Deployment, DeploymentId, DeploymentStatus, RolloutState, Service, ServiceName, ServiceStatus, TaskDefinition,
+    TokenResult,
 };
 use std::sync::Arc;
 
 impl ClusterCore {
     pub(super) fn create_service(&mut self, request: CreateService, out: &mut Outbox) -> Result<Output, CommandError> {
-        if request.scheduling_strategy == SchedulingStrategy::Daemon {
-            let text = format!("service {}: the DAEMON scheduling strategy is not supported", request.name);
-            return Err(CommandError::Unsupported(text));
-        }
         let existing = self.image.services.get(&request.name).map(|row| row.status);
         if let Some(TokenResult::Service(name)) = self.replayed(request.client_token.as_ref())?
             && self.image.services.contains_key(&name)
@@ -29,6 +26,7 @@ impl ClusterCore {
             Some(ServiceStatus::Inactive) | None => {}
         }
         self.parse_constraints(&request.definition, &request.placement_constraints)?;
+        Wishes::of_creation(&request).check(request.scheduling_strategy)?;
 
         // Nothing of an INACTIVE service of that name shows in the new one (SVC-3); its event numbers are not reused.
         self.forget_events(&service, out);

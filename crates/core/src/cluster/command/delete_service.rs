@@ -2,7 +2,7 @@
 
 use super::super::{ClusterCore, Outbox};
 use crate::{CommandError, Output};
-use plimsoll_model::{ServiceName, ServiceStatus};
+use plimsoll_model::{SchedulingStrategy, ServiceName, ServiceStatus};
 
 impl ClusterCore {
     pub(super) fn delete_service(
@@ -21,7 +21,9 @@ impl ClusterCore {
             ServiceStatus::Draining => return Ok(Output::Service(service)),
             ServiceStatus::Active => {}
         }
-        if row.desired_count > 0 && !force {
+        // The number of instances is nothing a caller could bring down.
+        let is_scaled = row.desired_count > 0 && row.scheduling_strategy == SchedulingStrategy::Replica;
+        if is_scaled && !force {
             let desired_count = row.desired_count;
             return Err(CommandError::ServiceScaledAboveZero { service, desired_count });
         }

@@ -18,6 +18,7 @@ impl ClusterCore {
             member_of: self.parse_constraints(&request.definition, &request.placement_constraints)?,
             distinct_instance: request.placement_constraints.contains(&PlacementConstraint::DistinctInstance),
             strategies: request.placement_strategy,
+            takes_kept_room: false,
         };
         let blueprint = standalone(request.definition, request.launch);
         if let Some(TokenResult::Tasks(ids)) = replayed {

@@ -17,6 +17,7 @@ impl ClusterCore {
             member_of: self.parse_constraints(&request.definition, &[])?,
             distinct_instance: false,
             strategies: Vec::new(),
+            takes_kept_room: false,
         };
         let blueprint = standalone(request.definition, request.launch);
         let (mut tasks, mut failures) = (Vec::new(), Vec::new());

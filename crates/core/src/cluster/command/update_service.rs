@@ -2,6 +2,7 @@
 
 use super::super::rollback::DEPLOYING_MEMBERS;
 use super::super::{ClusterCore, Outbox};
+use super::daemon_rules::Wishes;
 use crate::command::UpdateService;
 use crate::{CommandError, Output};
 use plimsoll_model::{DeploymentStatus, Service, ServiceName, ServiceStatus, TaskDefinition};
@@ -25,6 +26,7 @@ impl ClusterCore {
         };
         let constraints = request.placement_constraints.as_ref().unwrap_or(&before.placement_constraints).clone();
         self.parse_constraints(&definition, &constraints)?;
+        Wishes::of_update(&request).check(before.scheduling_strategy)?;
 
         let deploys = request.force_new_deployment
             || definition.id != *current
@@ -73,7 +75,7 @@ impl ClusterCore {
     }
 
     /// DEP-4.
-    pub(super) fn scale_primary(&mut self, service: &ServiceName, desired_count: u32, out: &mut Outbox) {
+    pub(in super::super) fn scale_primary(&mut self, service: &ServiceName, desired_count: u32, out: &mut Outbox) {
         let primary = self.image.primary_deployment(service).expect("a service has a primary until INACTIVE").id;
         let now = self.now;
         self.update_deployment(

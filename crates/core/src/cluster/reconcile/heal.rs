@@ -21,11 +21,15 @@ impl ClusterCore {
         let unhealthy: Vec<TaskId> =
             unhealthy.filter(|task| self.may_be_stopped(pass, *task)).take(count as usize).collect();
         for id in unhealthy {
-            let task = self.image.tasks[&id].clone();
-            self.stop_as(pass, id, |_| StopBecause::unhealthy(), out);
-            self.count_health_failure(&task, out);
-            let name = pass.service.name.clone();
-            self.add_event(&name, events::failed_health_checks(&name, id), out);
+            self.stop_unhealthy(pass, id, out);
         }
+    }
+
+    pub(super) fn stop_unhealthy(&mut self, pass: &mut Pass, id: TaskId, out: &mut Outbox) {
+        let task = self.image.tasks[&id].clone();
+        self.stop_as(pass, id, |_| StopBecause::unhealthy(), out);
+        self.count_health_failure(&task, out);
+        let name = pass.service.name.clone();
+        self.add_event(&name, events::failed_health_checks(&name, id), out);
     }
 }

@@ -265,3 +265,30 @@ fn family(name: &str) -> Value {
     definition["family"] = json!(name);
     definition
 }
+
+/// SVC-4, SVC-9, SVC-16, SVC-40.
+#[tokio::test]
+async fn svc40_a_daemon_service_counts_instances_and_needs_no_force() {
+    let api = Api::with_instances(3).await;
+    let create = json!({"serviceName": "agent", "taskDefinition": "web", "schedulingStrategy": "DAEMON"});
+    let created = api.ok("CreateService", create).await["service"].clone();
+    assert_eq!((&created["schedulingStrategy"], &created["desiredCount"]), (&json!("DAEMON"), &json!(3)));
+    assert_eq!(created["deploymentConfiguration"]["maximumPercent"], 100);
+    assert_eq!(created["deploymentConfiguration"]["minimumHealthyPercent"], 0);
+    assert_eq!(created["deployments"][0]["desiredCount"], 3);
+    assert_eq!(created["availabilityZoneRebalancing"], "DISABLED");
+    api.ok("RegisterContainerInstance", instance()).await;
+    let described = async || api.ok("DescribeServices", json!({"services": ["agent"]})).await["services"][0].clone();
+    let service = described().await;
+    assert_eq!((&service["desiredCount"], &service["pendingCount"]), (&json!(4), &json!(4)));
+    // Partly given and empty members leave the rest as it is.
+    let update =
+        json!({"service": "agent", "deploymentConfiguration": {"minimumHealthyPercent": 50}, "placementStrategy": []});
+    let updated = api.ok("UpdateService", update).await["service"].clone();
+    assert_eq!(updated["deploymentConfiguration"]["maximumPercent"], 100);
+    assert_eq!(updated["deploymentConfiguration"]["minimumHealthyPercent"], 50);
+    let listed = api.ok("ListServices", json!({"schedulingStrategy": "DAEMON"})).await;
+    assert_eq!(listed["serviceArns"].as_array().unwrap().len(), 1);
+    let deleted = api.ok("DeleteService", json!({"service": "agent"})).await["service"].clone();
+    assert_eq!(deleted["desiredCount"], 0);
+}

@@ -284,6 +284,7 @@ async fn services() {
     api.ok("CreateService", create(json!({"serviceName": "known"}))).await;
     api.ok("CreateService", create(json!({"serviceName": "gone", "desiredCount": 0}))).await;
     api.ok("DeleteService", json!({"service": "gone"})).await;
+    api.ok("CreateService", with(daemon.clone(), json!({"serviceName": "daemon"}))).await;
     let configuration = |members: Value| create(json!({"deploymentConfiguration": members}));
     check(
         &api,
@@ -314,7 +315,11 @@ async fn services() {
             ("CreateService", with(daemon.clone(), json!({"desiredCount": 1})), INVALID, "The daemon scheduling strategy does not support a desired count for services. Remove the desired count value and try again"),
             ("CreateService", with(daemon.clone(), json!({"deploymentConfiguration": {"maximumPercent": 200}})), INVALID, "does not support values above 100 for maximumPercent on a deployment configuration. Change the maximumPercent value to 100, and try again"),
             ("CreateService", with(daemon.clone(), json!({"placementStrategy": [{"type": "random"}]})), INVALID, "placement strategies"),
-            ("CreateService", daemon, UNSUPPORTED, "DAEMON"),
+            ("CreateService", with(daemon.clone(), json!({"launchType": "FARGATE"})), INVALID, "launch type FARGATE"),
+            ("CreateService", with(daemon, json!({"deploymentController": {"type": "EXTERNAL"}})), INVALID, "EXTERNAL"),
+            ("UpdateService", json!({"service": "daemon", "desiredCount": 1}), INVALID, "does not support a desired count for services."),
+            ("UpdateService", json!({"service": "daemon", "deploymentConfiguration": {"maximumPercent": 150}}), INVALID, "does not support values above 100"),
+            ("UpdateService", json!({"service": "daemon", "placementStrategy": [{"type": "random"}]}), INVALID, "placement strategies"),
             // SVC-60
             ("CreateService", create(json!({"availabilityZoneRebalancing": "ENABLED", "deploymentConfiguration": {"maximumPercent": 100}})), INVALID, "rebalancing"),
             // SVC-10

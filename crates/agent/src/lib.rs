@@ -14,6 +14,9 @@ pub mod runtime;
 mod settings;
 mod wire;
 
+// Bugs planted for the simulator must not reach anything that runs.
+const _: () = assert!(!plimsoll_core::mutants::PLANTED, "the feature `mutants` is for `cargo xtask teeth` alone");
+
 pub use agent::{Agent, AgentStatus, RunningAgent, Shutdown};
 pub use error::Error;
 pub use runtime::RuntimeKind;

@@ -14,6 +14,9 @@ mod settings;
 mod stream;
 mod writer;
 
+// Bugs planted for the simulator must not reach anything that runs.
+const _: () = assert!(!plimsoll_core::mutants::PLANTED, "the feature `mutants` is for `cargo xtask teeth` alone");
+
 pub use clock::Clock;
 pub use control::{Control, Health};
 pub use definitions::Definitions;

@@ -11,6 +11,7 @@ mod events;
 mod expiry;
 mod expressions;
 mod flapping;
+mod history;
 mod load;
 mod loss;
 mod node;
@@ -22,6 +23,7 @@ mod rollback;
 mod sessions;
 mod start_failures;
 mod stopping;
+mod task_sets;
 mod timers;
 
 pub use derived::DerivedView;
@@ -145,6 +147,10 @@ pub struct ClusterCore {
     config: ClusterConfig,
     /// When the step that is running, or ran last, was made.
     now: Timestamp,
+    /// How far the clock of the process is behind the newest row it loaded. Rows must not be older than those they
+    /// replace, and what waits for an instant must not wait for the clock to catch up (F-22): so time goes on from
+    /// that row.
+    behind_ms: u64,
     image: Image,
     /// Invariant: what [`ClusterCore::load`] would build from `image`.
     derived: Derived,
@@ -169,8 +175,7 @@ impl ClusterCore {
     }
 
     pub fn step(&mut self, now: Timestamp, input: Input, out: &mut Outbox) {
-        // A clock that was set back must not make rows older than the ones they replace.
-        self.now = now.max(self.now);
+        self.now = now.plus_millis(self.behind_ms).max(self.now);
         match input {
             Input::Command { request, command } => {
                 let result = self.command(command, out);
@@ -188,7 +193,13 @@ impl ClusterCore {
 
     /// When [`Input::Reconcile`] is due even if nothing happens. At or before `now`: at once.
     pub fn next_wakeup(&self) -> Option<Timestamp> {
-        if self.work.is_pending() || self.sessions.is_owed() { Some(self.now) } else { self.timers.first() }
+        let due = if self.work.is_pending() || self.sessions.is_owed() { Some(self.now) } else { self.timers.first() };
+        due.map(|at| at.minus_millis(self.behind_ms))
+    }
+
+    /// The time of the last step as it is written into rows.
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// The stepped state: ahead of the store by what is not committed yet.
@@ -199,6 +210,11 @@ impl ClusterCore {
     /// Instances with an open session, for invariant checks.
     pub fn session_of(&self, instance: InstanceId) -> Option<SessionId> {
         self.sessions.of_instance(instance).map(|session| session.id)
+    }
+
+    /// The session that is open on a connection, for invariant checks.
+    pub fn session_on(&self, connection: ConnectionId) -> Option<SessionId> {
+        self.sessions.session_on(connection)
     }
 
     /// The indexes kept beside the rows, in a form that can be compared with those of a freshly loaded core.

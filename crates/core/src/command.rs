@@ -2,10 +2,10 @@
 //! definitions looked up. Anything that can still go wrong is a [`crate::CommandError`] or a [`Failure`].
 
 use plimsoll_model::{
-    Attribute, CircuitBreaker, ClientToken, Cluster, DeploymentConfiguration, FailureThreshold, Instance, InstanceId,
-    InstanceStatus, LaunchType, NetworkBinding, PlacementConstraint, PlacementStrategy, PropagateTags, Resources,
-    SchedulingStrategy, ServiceName, Tags, Task, TaskDefinition, TaskId, TaskOverrides, TaskStatus, Timestamp,
-    VersionInfo,
+    Attribute, CircuitBreaker, ClientToken, Cluster, Deployment, DeploymentConfiguration, DeploymentId,
+    FailureThreshold, Instance, InstanceId, InstanceStatus, LaunchType, NetworkBinding, PlacementConstraint,
+    PlacementStrategy, PropagateTags, Resources, Scale, SchedulingStrategy, ServiceName, Tags, Task, TaskDefinition,
+    TaskId, TaskOverrides, TaskStatus, Timestamp, VersionInfo,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -35,6 +35,26 @@ pub enum Command {
     },
     DeleteService {
         service: ServiceName,
+        force: bool,
+    },
+    /// Rolls back, where there is something to go back to (DEP-53).
+    StopServiceDeployment {
+        service: ServiceName,
+        deployment: DeploymentId,
+    },
+    CreateTaskSet(Box<CreateTaskSet>),
+    UpdateTaskSet {
+        service: ServiceName,
+        task_set: DeploymentId,
+        scale: Scale,
+    },
+    UpdateServicePrimaryTaskSet {
+        service: ServiceName,
+        task_set: DeploymentId,
+    },
+    DeleteTaskSet {
+        service: ServiceName,
+        task_set: DeploymentId,
         force: bool,
     },
     RunTask(Box<RunTask>),
@@ -80,7 +100,8 @@ pub struct AttributeTarget {
 #[derive(Clone, PartialEq, Debug)]
 pub struct CreateService {
     pub name: ServiceName,
-    pub definition: Arc<TaskDefinition>,
+    /// None leaves it to task sets: the service gets an EXTERNAL deployment controller (SVC-2).
+    pub definition: Option<Arc<TaskDefinition>>,
     pub desired_count: u32,
     pub launch_type: LaunchType,
     pub scheduling_strategy: SchedulingStrategy,
@@ -141,6 +162,19 @@ impl CircuitBreakerUpdate {
             reset_on_healthy_task: self.reset_on_healthy_task.unwrap_or(before.reset_on_healthy_task),
         }
     }
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct CreateTaskSet {
+    pub service: ServiceName,
+    pub definition: Arc<TaskDefinition>,
+    pub scale: Scale,
+    pub launch_type: LaunchType,
+    pub external_id: Option<Arc<str>>,
+    pub tags: Tags,
+    /// See [`plimsoll_model::TaskSet::echo`].
+    pub echo: Map<String, Value>,
+    pub client_token: Option<ClientToken>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -216,6 +250,7 @@ pub enum Output {
     Attributes(Vec<AttributeTarget>),
     /// Describe it from the committed image: its counts and deployments are there.
     Service(ServiceName),
+    TaskSet(Arc<Deployment>),
     Task(Arc<Task>),
     Tasks {
         tasks: Vec<Arc<Task>>,

@@ -1,6 +1,6 @@
 //! What a caller did wrong. The server maps these to ECS error codes and nothing else does.
 
-use plimsoll_model::{ClusterName, InstanceId, ServiceName, TaskId};
+use plimsoll_model::{ClusterName, DeploymentId, InstanceId, ServiceDeploymentStatus, ServiceName, TaskId};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
@@ -37,6 +37,20 @@ pub enum CommandError {
     ServiceNotActive { service: ServiceName },
     #[error("service {service} is scaled to {desired_count}")]
     ServiceScaledAboveZero { service: ServiceName, desired_count: u32 },
+    #[error("service deployment {deployment} not found")]
+    ServiceDeploymentNotFound { deployment: DeploymentId },
+    #[error("service deployment {deployment} is {}", status.as_str())]
+    ServiceDeploymentFinished { deployment: DeploymentId, status: ServiceDeploymentStatus },
+    #[error("service {service} has no task sets: its deployment controller is not EXTERNAL")]
+    ServiceWithoutTaskSets { service: ServiceName },
+    #[error("task set {task_set} not found in service {service}")]
+    TaskSetNotFound { service: ServiceName, task_set: DeploymentId },
+    #[error("task set {task_set} is draining")]
+    TaskSetDraining { task_set: DeploymentId },
+    #[error("task set {task_set} is scaled above zero")]
+    TaskSetScaledAboveZero { task_set: DeploymentId },
+    #[error("service {service} has {limit} task sets, which is the limit")]
+    TooManyTaskSets { service: ServiceName, limit: usize },
     /// The combined constraints of definition and service or request (RUN-6).
     #[error("{count} placement constraints exceed {limit}")]
     TooManyConstraints { count: usize, limit: usize },
@@ -57,4 +71,7 @@ pub enum CommandError {
     /// The same client token came with other parameters (W-16).
     #[error("client token {token} was used with other parameters")]
     TokenConflict { token: String, tasks: Vec<TaskId> },
+    /// The same, where the token led to a task set.
+    #[error("client token {token} was used for another task set")]
+    TaskSetTokenConflict { token: String },
 }

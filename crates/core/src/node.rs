@@ -193,7 +193,11 @@ impl NodeCore {
     pub fn step(&mut self, now: Timestamp, input: Input, out: &mut Outbox) {
         match input {
             Input::Connected => self.connected(now, out),
-            Input::Disconnected => self.disconnected(),
+            Input::Disconnected => {
+                self.disconnected();
+                #[cfg(feature = "mutants")]
+                plimsoll_placement::mutant!(StopsWhenDisconnected => self.stop_everything(now, out), ());
+            }
             Input::Control(message) => self.control(now, message, out),
             Input::Runtime(RuntimeEvent::Adopted(found)) => self.adopt(now, found, out),
             Input::Runtime(event) => self.observe(now, event, out),
@@ -227,6 +231,14 @@ impl NodeCore {
             task.adopt(container, now);
         }
         self.say_hello(out);
+    }
+
+    #[cfg(feature = "mutants")]
+    fn stop_everything(&mut self, now: Timestamp, out: &mut Outbox) {
+        let all: Vec<TaskId> = self.tasks.keys().copied().collect();
+        for id in all {
+            self.touch(now, id, out, |task| task.stop_because(crate::protocol::StopCause::Requested));
+        }
     }
 
     fn observe(&mut self, now: Timestamp, event: RuntimeEvent, out: &mut Outbox) {

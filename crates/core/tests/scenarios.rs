@@ -9,11 +9,12 @@
 mod harness;
 
 use harness::{Behaviour, World, create_service, launch, resources, update_service};
-use plimsoll_core::command::{AttributeTarget, CircuitBreakerUpdate, RunTask, StartTask};
+use plimsoll_core::command::{AttributeTarget, CircuitBreakerUpdate, CreateTaskSet, RunTask, StartTask};
 use plimsoll_core::{Command, CommandError, FailureReason, Output};
 use plimsoll_model::{
-    Attribute, ClientToken, FailureThreshold, HealthStatus, InstanceStatus, PlacementConstraint, PlacementStrategy,
-    PortClaim, Protocol, RolloutState, SchedulingStrategy, ServiceName, SpreadField, ThresholdKind, Timestamp,
+    Attribute, ClientToken, FailureThreshold, HealthStatus, InstanceStatus, LaunchType, PlacementConstraint,
+    PlacementStrategy, PortClaim, Protocol, RolloutState, Scale, SchedulingStrategy, ServiceName, SpreadField, Tags,
+    ThresholdKind, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -133,6 +134,7 @@ fn perform(world: &mut World, text: &str) {
         }
         "advance" => world.advance(u64::from(words.number("seconds", 0)) * 1_000),
         "show" => show(world, name),
+        "history" => history(world, name),
         _ => {
             let command = command(world, &words, name);
             let result = world.command(command);
@@ -169,8 +171,9 @@ fn command(world: &World, words: &Words<'_>, name: &str) -> Command {
         "create-cluster" => Command::CreateCluster(plimsoll_core::command::CreateCluster::default()),
         "delete-cluster" => Command::DeleteCluster,
         "create" => {
-            let mut request =
-                create_service(name, world.definition(words.options["definition"]), words.number("desired", 1));
+            let definition = words.options.get("definition").map(|id| world.definition(id));
+            assert_eq!(definition.is_none(), words.has("external"), "only task sets come without a definition");
+            let mut request = create_service(name, definition, words.number("desired", 1));
             request.deployment_configuration.minimum_healthy_percent = words.number("min", 100);
             request.deployment_configuration.maximum_percent = words.number("max", 200);
             if let Some(update) = circuit_breaker(words) {
@@ -203,7 +206,37 @@ fn command(world: &World, words: &Words<'_>, name: &str) -> Command {
                 (words.options.contains_key("where") || words.has("anywhere")).then(|| constraints(words));
             Command::UpdateService(Box::new(request))
         }
+        "stop-deployment" => {
+            let deployment = world.labels.find_deployment(words.words[2]);
+            Command::StopServiceDeployment { service: service(), deployment }
+        }
         "delete" => Command::DeleteService { service: service(), force: words.has("force") },
+        "set" => Command::CreateTaskSet(Box::new(CreateTaskSet {
+            service: service(),
+            definition: world.definition(words.options["definition"]),
+            scale: scale(words),
+            launch_type: LaunchType::Ec2,
+            external_id: None,
+            tags: Tags::new(),
+            echo: serde_json::Map::new(),
+            client_token: words.options.get("token").map(|token| ClientToken {
+                operation: "CreateTaskSet".into(),
+                token: (*token).into(),
+                fingerprint: format!("{name} {}", words.options["definition"]).into(),
+            }),
+        })),
+        "scale-set" => {
+            let task_set = world.labels.find_deployment(words.words[2]);
+            Command::UpdateTaskSet { service: service(), task_set, scale: scale(words) }
+        }
+        "primary" => {
+            let task_set = world.labels.find_deployment(words.words[2]);
+            Command::UpdateServicePrimaryTaskSet { service: service(), task_set }
+        }
+        "delete-set" => {
+            let task_set = world.labels.find_deployment(words.words[2]);
+            Command::DeleteTaskSet { service: service(), task_set, force: words.has("force") }
+        }
         "run" => Command::RunTask(Box::new(RunTask {
             definition: world.definition(name),
             count: words.number("count", 1),
@@ -260,6 +293,11 @@ fn network(words: &Words<'_>) -> serde_json::Map<String, serde_json::Value> {
     name.into_iter().collect()
 }
 
+/// In percent.
+fn scale(words: &Words<'_>) -> Scale {
+    Scale::from_thousandths(words.number("scale", 0) * 1_000).unwrap()
+}
+
 fn constraints(words: &Words<'_>) -> Vec<PlacementConstraint> {
     let distinct = words.has("distinct").then_some(PlacementConstraint::DistinctInstance);
     // Words end at spaces, which the language can do without except around some of its own words.
@@ -282,6 +320,7 @@ fn reply(world: &mut World, result: Result<Output, CommandError>) -> String {
         Err(error) => return format!("error: {}", world.labels.readable(&error.to_string())),
     };
     let (tasks, failures) = match output {
+        Output::TaskSet(row) => return world.labels.deployment(row.id),
         Output::Tasks { tasks, failures } => (tasks, failures),
         Output::Task(task) => (vec![task], Vec::new()),
         Output::Instances { failures, .. } => (Vec::new(), failures),
@@ -310,6 +349,22 @@ fn reply(world: &mut World, result: Result<Output, CommandError>) -> String {
         words.push(format!("failure on {instance}: {reason}"));
     }
     if words.is_empty() { "ok".to_owned() } else { words.join(", ") }
+}
+
+/// What is remembered of a service's deployments, newest first.
+fn history(world: &mut World, name: &str) {
+    let name = ServiceName::parse(name).unwrap();
+    let entries: Vec<_> = world.committed.service_deployments_of(&name).cloned().collect();
+    for entry in entries {
+        let breaker = entry.monitor(entry.configuration.circuit_breaker.enable).as_str();
+        let mut line =
+            format!("{} brought {}: {}, {breaker}", entry.id, entry.revision.definition, entry.status.as_str());
+        if let Some(reason) = &entry.status_reason {
+            line += &format!(" ({reason})");
+        }
+        let line = world.labels.readable(&line);
+        world.trace.push(line);
+    }
 }
 
 fn show(world: &mut World, name: &str) {

@@ -293,3 +293,18 @@ fn an_instance_registered_over_the_api_takes_tasks() {
     world.advance(10_000_000);
     assert!(world.committed.instances[&instance.id].agent_connected, "no session, no grace");
 }
+
+/// Where a round trip takes longer than some heartbeats, each of them used to open one more session, and no report was
+/// ever of the session that was open when it came.
+#[test]
+fn a_welcome_may_take_longer_than_a_few_heartbeats_f_15() {
+    let mut world = world();
+    let (connection, session, _) = ids(&world);
+    let mut welcomes = 0;
+    for _ in 0..60 {
+        let heartbeat = Heartbeat { session: SessionId(session.0 - 1), received: 0 };
+        let out = world.batch(from(connection, FromNode::Heartbeat(heartbeat)));
+        welcomes += sent(&out).iter().filter(|message| matches!(message, ToNode::Welcome(_))).count();
+    }
+    assert!((2..=6).contains(&welcomes), "{welcomes} welcomes for 60 heartbeats");
+}

@@ -1,58 +1,38 @@
-//! Some hundred worlds with faults, and none in which an invariant breaks (I-1 to I-23 as the simulator checks them).
+//! Simulated worlds, as many as a test may take: the seeds that once broke something, kept green, and a few others.
+//! Hundreds more run as `cargo xtask sim`, which CI calls, and which also sees to it that everything is reached.
 
-use plimsoll_sim::{Coverage, RunReport, Violation, expected_coverage, run_seed};
-use std::sync::atomic::{AtomicU64, Ordering};
+use plimsoll_sim::run_seed;
 
-const SEEDS: u64 = 500;
-const STEPS: u64 = 1_000;
-/// One in this many seeds runs twice.
-const REPLAYED: u64 = 100;
+/// What broke, and the seed and steps that showed it. A found one becomes a line here, and a scenario where it can be
+/// told small.
+const FOUND: &[(&str, u64, u64)] =
+    &[("a given-up service stopped a protected task on a draining instance (PROT-4)", 81, 2_000)];
 
-fn run_all(seeds: std::ops::Range<u64>, steps: u64) -> Vec<Result<RunReport, Violation>> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let next = AtomicU64::new(seeds.start);
-    let work = || {
-        let mut results = Vec::new();
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end {
-                return results;
-            }
-            results.push(run_seed(seed, steps));
+const SEEDS: std::ops::Range<u64> = 1_000_000..1_000_016;
+const STEPS: u64 = 800;
+
+#[test]
+fn seeds_that_broke_something_stay_green() {
+    for (what, seed, steps) in FOUND {
+        if let Err(violation) = run_seed(*seed, *steps) {
+            panic!("{what}: {violation}");
         }
-    };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().expect("run_seed catches panics")).collect()
-    })
+    }
 }
 
 #[test]
-fn no_seed_breaks_an_invariant_and_everything_is_reached() {
-    let results = run_all(0..SEEDS, STEPS);
-    let mut coverage = Coverage::default();
-    let mut steps = 0;
-    for result in &results {
-        match result {
-            Ok(report) => {
-                coverage.add(&report.coverage);
-                steps += report.steps;
-            }
-            Err(violation) => panic!("{violation}"),
+fn no_seed_breaks_an_invariant() {
+    for seed in SEEDS {
+        if let Err(violation) = run_seed(seed, STEPS) {
+            panic!("{violation}");
         }
     }
-    println!("{SEEDS} seeds, {steps} steps");
-    for (what, times) in coverage.iter() {
-        println!("{times:>9}  {what}");
-    }
-    let missed: Vec<_> = expected_coverage().into_iter().filter(|what| coverage.of(what) == 0).collect();
-    assert!(missed.is_empty(), "never reached: {missed:?}");
 }
 
 #[test]
 fn the_same_seed_gives_the_same_run_i_7() {
-    for seed in (0..SEEDS).step_by(REPLAYED as usize) {
-        let once = run_seed(seed, STEPS);
-        assert_eq!(once, run_seed(seed, STEPS), "seed {seed}");
-    }
+    let seed = SEEDS.start;
+    let once = run_seed(seed, STEPS).map_err(|violation| violation.to_string());
+    let again = run_seed(seed, STEPS).map_err(|violation| violation.to_string());
+    assert_eq!(once, again, "seed {seed}");
 }

@@ -34,12 +34,61 @@ pub struct Arn {
 /// What an ARN names. Old ARNs of things in a cluster do not name the cluster (ARN-2); those we write always do.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Resource {
-    Cluster { name: String },
-    ContainerInstance { cluster: Option<String>, id: String },
-    Task { cluster: Option<String>, id: String },
-    Service { cluster: Option<String>, name: String },
-    Container { cluster: Option<String>, task: Option<String>, id: String },
-    TaskDefinition { family: String, revision: u64 },
+    Cluster {
+        name: String,
+    },
+    ContainerInstance {
+        cluster: Option<String>,
+        id: String,
+    },
+    Task {
+        cluster: Option<String>,
+        id: String,
+    },
+    Service {
+        cluster: Option<String>,
+        name: String,
+    },
+    /// Its id is `ecs-svc/` and digits.
+    TaskSet {
+        cluster: String,
+        service: String,
+        id: String,
+    },
+    Container {
+        cluster: Option<String>,
+        task: Option<String>,
+        id: String,
+    },
+    TaskDefinition {
+        family: String,
+        revision: u64,
+    },
+    History(HistoryKind, InService),
+}
+
+/// What the history of a service is made of.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum HistoryKind {
+    Deployment,
+    Revision,
+}
+
+impl HistoryKind {
+    fn word(self) -> &'static str {
+        match self {
+            HistoryKind::Deployment => "service-deployment",
+            HistoryKind::Revision => "service-revision",
+        }
+    }
+}
+
+/// Something of a service, which is of a cluster.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct InService {
+    pub cluster: String,
+    pub service: String,
+    pub id: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,9 +129,11 @@ impl fmt::Display for Resource {
             Resource::ContainerInstance { cluster, id } => segments(f, "container-instance", &[cluster.as_ref()], id),
             Resource::Task { cluster, id } => segments(f, "task", &[cluster.as_ref()], id),
             Resource::Service { cluster, name } => segments(f, "service", &[cluster.as_ref()], name),
+            Resource::TaskSet { cluster, service, id } => segments(f, "task-set", &[Some(cluster), Some(service)], id),
             Resource::Container { cluster, task, id } => {
                 segments(f, "container", &[cluster.as_ref(), task.as_ref()], id)
             }
+            Resource::History(kind, of) => segments(f, kind.word(), &[Some(&of.cluster), Some(&of.service)], &of.id),
             Resource::TaskDefinition { family, revision } => write!(f, "task-definition/{family}:{revision}"),
         }
     }
@@ -121,9 +172,22 @@ fn read(text: &str) -> Option<Arn> {
         ("task", [cluster, id]) => Resource::Task { cluster: Some(name(cluster)?), id: canonical_id(id)? },
         ("service", [service]) => Resource::Service { cluster: None, name: name(service)? },
         ("service", [cluster, service]) => Resource::Service { cluster: Some(name(cluster)?), name: name(service)? },
+        ("task-set", [cluster, service, prefix, digits]) => Resource::TaskSet {
+            cluster: name(cluster)?,
+            service: name(service)?,
+            id: task_set_id(&format!("{prefix}/{digits}"))?,
+        },
         ("container", [id]) => Resource::Container { cluster: None, task: None, id: uuid(id)? },
         ("container", [cluster, task, id]) => {
             Resource::Container { cluster: Some(name(cluster)?), task: Some(canonical_id(task)?), id: uuid(id)? }
+        }
+        ("service-deployment", [cluster, service, id]) => {
+            let of = InService { cluster: name(cluster)?, service: name(service)?, id: name(id)? };
+            Resource::History(HistoryKind::Deployment, of)
+        }
+        ("service-revision", [cluster, service, id]) => {
+            let of = InService { cluster: name(cluster)?, service: name(service)?, id: name(id)? };
+            Resource::History(HistoryKind::Revision, of)
         }
         ("task-definition", [definition]) => {
             let (family, number) = definition.split_once(':')?;
@@ -146,6 +210,13 @@ pub fn canonical_id(text: &str) -> Option<String> {
     let digits = if hyphenated { text.replace('-', "") } else { text.to_owned() };
     let fits = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     fits.then(|| digits.to_ascii_lowercase())
+}
+
+/// Ids of task sets are those of deployments (ARN-7).
+fn task_set_id(text: &str) -> Option<String> {
+    let digits = text.strip_prefix("ecs-svc/")?;
+    let fits = (16..=19).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    fits.then(|| text.to_owned())
 }
 
 /// Ids of containers keep their hyphens.
@@ -191,6 +262,19 @@ impl Scope {
         }
     }
 
+    /// The id of the task set that a `taskSet` member means, in that service (ARN-7).
+    pub fn task_set(&self, cluster: &str, service: &str, given: &str) -> Result<String, ApiError> {
+        if !given.starts_with("arn:") {
+            return task_set_id(given).ok_or_else(|| malformed(given, "id (ecs-svc/ and digits)", "a task set"));
+        }
+        match self.own(given)?.resource {
+            Resource::TaskSet { cluster: named, .. } if named != cluster => Err(foreign(&named, "cluster", cluster)),
+            Resource::TaskSet { service: named, .. } if named != service => Err(foreign(&named, "service", service)),
+            Resource::TaskSet { id, .. } => Ok(id),
+            _ => Err(wrong_kind(given, "a task set")),
+        }
+    }
+
     /// The id, as 32 hexadecimal digits, of the task a `task` member means (ARN-2, ARN-4 to ARN-6).
     pub fn task(&self, cluster: &str, given: &str) -> Result<String, ApiError> {
         if !given.starts_with("arn:") {
@@ -210,6 +294,18 @@ impl Scope {
         match self.own(given)?.resource {
             Resource::ContainerInstance { cluster: named, id } => within(cluster, named).map(|()| id),
             _ => Err(wrong_kind(given, "a container instance")),
+        }
+    }
+
+    /// What the ARN of a service deployment or service revision names. There are no short names for them.
+    pub fn history(&self, kind: HistoryKind, given: &str) -> Result<InService, ApiError> {
+        let what = match kind {
+            HistoryKind::Deployment => "a service deployment",
+            HistoryKind::Revision => "a service revision",
+        };
+        match self.own(given)?.resource {
+            Resource::History(named, of) if named == kind => Ok(of),
+            _ => Err(wrong_kind(given, what)),
         }
     }
 
@@ -302,12 +398,28 @@ mod tests {
                 Resource::Container { cluster: Some(name()), task: Some(ID.to_owned()), id: OLD_ID.to_owned() },
                 format!("container/a_b-1/{ID}/{OLD_ID}"),
             ),
+            (history(HistoryKind::Deployment), "service-deployment/a_b-1/web/7".to_owned()),
+            (history(HistoryKind::Revision), "service-revision/a_b-1/web/7".to_owned()),
             (Resource::TaskDefinition { family: name(), revision: 12 }, "task-definition/a_b-1:12".to_owned()),
         ] {
             let arn = scope().arn(resource);
             assert_eq!(arn.to_string(), format!("arn:aws:ecs:eu-west-1:123456789012:{text}"));
             assert_eq!(arn.to_string().parse(), Ok(arn));
         }
+    }
+
+    fn history(kind: HistoryKind) -> Resource {
+        Resource::History(
+            kind,
+            InService { cluster: "a_b-1".to_owned(), service: "web".to_owned(), id: "7".to_owned() },
+        )
+    }
+
+    #[test]
+    fn arn1_a_revision_is_no_deployment() {
+        let arn = scope().arn(history(HistoryKind::Revision)).to_string();
+        assert_eq!(scope().history(HistoryKind::Revision, &arn).unwrap().service, "web");
+        assert_eq!(scope().history(HistoryKind::Deployment, &arn).unwrap_err().code, code::INVALID_PARAMETER);
     }
 
     #[test]
@@ -366,7 +478,15 @@ mod tests {
         for text in ["web:", "web:0", "web:01", "web:-1", "web:x", "web:1:2", ":1", "web:99999999999999999999", ""] {
             assert_eq!(scope().task_definition(text).unwrap_err().code, code::INVALID_PARAMETER, "{text}");
         }
-        for text in ["cluster/a/b", "service/a/b/c", "container/a/b", "task-definition/web", "volume/x", "cluster"] {
+        for text in [
+            "cluster/a/b",
+            "service/a/b/c",
+            "container/a/b",
+            "task-definition/web",
+            "volume/x",
+            "cluster",
+            "service-revision/a/1",
+        ] {
             assert!(format!("arn:aws:ecs:eu-west-1:123456789012:{text}").parse::<Arn>().is_err(), "{text}");
         }
     }

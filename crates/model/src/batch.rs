@@ -1,8 +1,8 @@
 //! The changes of one commit, one entry per row: a row changed ten times in a batch is written once.
 
 use crate::{
-    Change, Cluster, Deployment, DeploymentId, Instance, InstanceId, Service, ServiceEvent, ServiceName, Task, TaskId,
-    TokenRecord, Usage,
+    Change, Cluster, Deployment, DeploymentId, Instance, InstanceId, Service, ServiceDeployment, ServiceEvent,
+    ServiceName, Task, TaskId, TokenRecord, Usage,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,6 +18,8 @@ pub struct Batch {
     pub services_removed: BTreeSet<ServiceName>,
     pub deployments: BTreeMap<DeploymentId, Arc<Deployment>>,
     pub deployments_removed: BTreeSet<DeploymentId>,
+    pub service_deployments: BTreeMap<DeploymentId, Arc<ServiceDeployment>>,
+    pub service_deployments_removed: BTreeSet<DeploymentId>,
     /// Rows that did not exist before this batch, in their state at its end.
     pub tasks_created: BTreeMap<TaskId, Arc<Task>>,
     pub tasks_updated: BTreeMap<TaskId, Arc<Task>>,
@@ -52,6 +54,8 @@ impl Batch {
             + self.services_removed.len()
             + self.deployments.len()
             + self.deployments_removed.len()
+            + self.service_deployments.len()
+            + self.service_deployments_removed.len()
             + self.tasks_created.len()
             + self.tasks_updated.len()
             + self.tasks_removed.len()
@@ -91,6 +95,13 @@ impl Batch {
             Change::DeploymentRemoved(id) => {
                 self.deployments.remove(id);
                 self.deployments_removed.insert(*id);
+            }
+            Change::ServiceDeployment(row) => {
+                self.service_deployments.insert(row.id, Arc::clone(row));
+            }
+            Change::ServiceDeploymentRemoved(id) => {
+                self.service_deployments.remove(id);
+                self.service_deployments_removed.insert(*id);
             }
             Change::TaskCreated(row) => {
                 self.tasks_created.insert(row.id, Arc::clone(row));

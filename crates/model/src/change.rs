@@ -1,8 +1,8 @@
 //! A row to write. The core emits changes; the store writes them; the image is what they add up to.
 
 use crate::{
-    Cluster, Deployment, DeploymentId, Instance, InstanceId, Service, ServiceEvent, ServiceName, Task, TaskDefinition,
-    TaskDefinitionId, TaskId, TokenRecord, Usage,
+    Cluster, Deployment, DeploymentId, Instance, InstanceId, Service, ServiceDeployment, ServiceEvent, ServiceName,
+    Task, TaskDefinition, TaskDefinitionId, TaskId, TokenRecord, Usage,
 };
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ pub enum Change {
     ServiceRemoved(ServiceName),
     Deployment(Arc<Deployment>),
     DeploymentRemoved(DeploymentId),
+    ServiceDeployment(Arc<ServiceDeployment>),
+    ServiceDeploymentRemoved(DeploymentId),
     TaskCreated(Arc<Task>),
     /// The fixed part of the row is as it was when the task was created.
     TaskUpdated(Arc<Task>),

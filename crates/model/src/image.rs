@@ -5,8 +5,8 @@
 
 use crate::{
     Batch, Change, Cluster, ClusterStatus, Deployment, DeploymentId, DeploymentStatus, Instance, InstanceId, Service,
-    ServiceEvent, ServiceName, ServiceStatus, Task, TaskDefinition, TaskDefinitionId, TaskId, TaskStatus, TokenRecord,
-    Usage,
+    ServiceDeployment, ServiceEvent, ServiceName, ServiceStatus, Task, TaskDefinition, TaskDefinitionId, TaskId,
+    TaskStatus, Timestamp, TokenRecord, Usage,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -54,6 +54,7 @@ pub struct Image {
     pub usage: BTreeMap<InstanceId, Usage>,
     pub services: BTreeMap<ServiceName, Arc<Service>>,
     pub deployments: BTreeMap<DeploymentId, Arc<Deployment>>,
+    pub service_deployments: BTreeMap<DeploymentId, Arc<ServiceDeployment>>,
     pub tasks: BTreeMap<TaskId, Arc<Task>>,
     pub events: BTreeMap<ServiceName, BTreeMap<u64, Arc<ServiceEvent>>>,
     pub tokens: BTreeMap<(Arc<str>, Arc<str>), Arc<TokenRecord>>,
@@ -73,6 +74,8 @@ struct Derived {
     tasks_of_service: BTreeMap<ServiceName, BTreeSet<TaskId>>,
     tasks_of_instance: BTreeMap<InstanceId, BTreeSet<TaskId>>,
     deployments_of_service: BTreeMap<ServiceName, BTreeSet<DeploymentId>>,
+    /// By age: two deployments of the same instant are ordered by their ids.
+    service_deployments_of: BTreeMap<ServiceName, BTreeSet<(Timestamp, DeploymentId)>>,
     registered_instances: u32,
     active_services: u32,
 }
@@ -94,6 +97,12 @@ impl Image {
                 self.deployments.insert(row.id, Arc::clone(row));
             }
             Change::DeploymentRemoved(id) => self.remove_deployment(*id),
+            Change::ServiceDeployment(row) => {
+                let set = self.derived.service_deployments_of.entry(row.service.clone()).or_default();
+                set.insert((row.created_at, row.id));
+                self.service_deployments.insert(row.id, Arc::clone(row));
+            }
+            Change::ServiceDeploymentRemoved(id) => self.remove_service_deployment(*id),
             Change::TaskCreated(row) | Change::TaskUpdated(row) => self.put_task(row),
             Change::TaskRemoved(id) => self.remove_task(*id),
             Change::Event(row) => {
@@ -141,6 +150,8 @@ impl Image {
         batch.services.values().for_each(|row| self.put_service(row));
         batch.deployments_removed.iter().for_each(|id| self.remove_deployment(*id));
         batch.deployments.values().for_each(|row| self.apply(&Change::Deployment(Arc::clone(row))));
+        batch.service_deployments_removed.iter().for_each(|id| self.remove_service_deployment(*id));
+        batch.service_deployments.values().for_each(|row| self.apply(&Change::ServiceDeployment(Arc::clone(row))));
         batch.tasks_removed.iter().for_each(|id| self.remove_task(*id));
         batch.tasks_created.values().chain(batch.tasks_updated.values()).for_each(|row| self.put_task(row));
         for (service, sequence) in &batch.events_removed {
@@ -186,6 +197,11 @@ impl Image {
         remove_from_set(&mut self.derived.deployments_of_service, &old.service, &id);
     }
 
+    fn remove_service_deployment(&mut self, id: DeploymentId) {
+        let Some(old) = self.service_deployments.remove(&id) else { return };
+        remove_from_set(&mut self.derived.service_deployments_of, &old.service, &(old.created_at, id));
+    }
+
     fn put_task(&mut self, row: &Arc<Task>) {
         match self.tasks.insert(row.id, Arc::clone(row)) {
             Some(old) => self.derived.uncount(&old),
@@ -214,6 +230,7 @@ impl Image {
         self.instances.values().for_each(|row| image.put_instance(row));
         self.services.values().for_each(|row| image.put_service(row));
         self.deployments.values().for_each(|row| image.apply(&Change::Deployment(Arc::clone(row))));
+        self.service_deployments.values().for_each(|row| image.apply(&Change::ServiceDeployment(Arc::clone(row))));
         self.tasks.values().for_each(|row| image.put_task(row));
         image
     }
@@ -271,6 +288,12 @@ impl Image {
 
     pub fn primary_deployment(&self, service: &ServiceName) -> Option<&Arc<Deployment>> {
         self.deployments_of_service(service).find(|deployment| deployment.status == DeploymentStatus::Primary)
+    }
+
+    /// The history of a service, newest first.
+    pub fn service_deployments_of(&self, service: &ServiceName) -> impl Iterator<Item = &Arc<ServiceDeployment>> {
+        let entries = self.derived.service_deployments_of.get(service).into_iter().flat_map(|set| set.iter().rev());
+        entries.filter_map(|(_, id)| self.service_deployments.get(id))
     }
 
     /// Oldest first.

@@ -14,7 +14,9 @@ mod image;
 mod instance;
 mod resources;
 mod service;
+mod service_deployment;
 mod task;
+mod task_set;
 mod time;
 mod token;
 
@@ -39,10 +41,12 @@ pub use service::{
     PropagateTags, Rebalancing, RollingBack, RolloutState, Said, SchedulingStrategy, Service, ServiceStatus,
     SpreadField,
 };
+pub use service_deployment::{MonitorStatus, Rollback, ServiceDeployment, ServiceDeploymentStatus, ServiceRevision};
 pub use task::{
     Container, ContainerOverride, DesiredStatus, HealthStatus, LaunchType, NetworkBinding, StopCode, Task,
     TaskOverrides, TaskStatus,
 };
+pub use task_set::{DeploymentController, Scale, StabilityStatus, TaskSet};
 pub use time::Timestamp;
 pub use token::{ClientToken, TokenRecord, TokenResult};
 

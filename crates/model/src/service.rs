@@ -1,7 +1,8 @@
 //! Services and their deployments.
 
 use crate::{
-    CircuitBreaker, DeploymentId, LaunchType, ServiceName, Tags, TaskDefinitionId, TaskId, Timestamp, task::ecs_enum,
+    CircuitBreaker, DeploymentController, DeploymentId, LaunchType, ServiceName, Tags, TaskDefinitionId, TaskId,
+    TaskSet, Timestamp, task::ecs_enum,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -11,8 +12,9 @@ ecs_enum!(SchedulingStrategy { Replica = "REPLICA", Daemon = "DAEMON" });
 ecs_enum!(PropagateTags { TaskDefinition = "TASK_DEFINITION", Service = "SERVICE", None = "NONE" });
 ecs_enum!(
     /// PRIMARY is the one that starts tasks; ACTIVE ones still have tasks; INACTIVE ones have left the list and are kept
-    /// only to be rolled back to (DEP-1, DEP-45).
-    DeploymentStatus { Primary = "PRIMARY", Active = "ACTIVE", Inactive = "INACTIVE" }
+    /// only to be rolled back to (DEP-1, DEP-45). Of task sets PRIMARY is the one that was made it, and DRAINING are those
+    /// that are deleted and not gone (SVC-53, SVC-54).
+    DeploymentStatus { Primary = "PRIMARY", Active = "ACTIVE", Draining = "DRAINING", Inactive = "INACTIVE" }
 );
 ecs_enum!(RolloutState { InProgress = "IN_PROGRESS", Completed = "COMPLETED", Failed = "FAILED" });
 
@@ -62,9 +64,12 @@ pub struct Service {
     pub name: ServiceName,
     pub status: ServiceStatus,
     pub desired_count: u32,
-    /// What its tasks are made of; a service may be without until somebody says.
+    /// What its tasks are made of. With an EXTERNAL controller that of the PRIMARY task set, if there is one (SVC-53).
     #[serde(default)]
     pub definition: Option<TaskDefinitionId>,
+    #[serde(default = "ecs_controller")]
+    pub controller: DeploymentController,
+    /// With an EXTERNAL controller that of the task set that was PRIMARY last.
     pub launch_type: LaunchType,
     pub scheduling_strategy: SchedulingStrategy,
     pub deployment_configuration: DeploymentConfiguration,
@@ -95,6 +100,19 @@ pub struct Service {
     pub echo: serde_json::Map<String, serde_json::Value>,
 }
 
+/// What services had before there was a choice.
+fn ecs_controller() -> DeploymentController {
+    DeploymentController::Ecs
+}
+
+impl Service {
+    /// The launch type to show: a service without a PRIMARY task set has none.
+    pub fn shown_launch_type(&self) -> Option<LaunchType> {
+        let has_one = self.controller == DeploymentController::Ecs || self.definition.is_some();
+        has_one.then_some(self.launch_type)
+    }
+}
+
 /// An event whose cause lasts.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Said {
@@ -121,6 +139,7 @@ pub struct RollingBack {
     pub started_at: Timestamp,
 }
 
+/// A task set is a deployment too, one with `task_set`: its tasks, counts and failures are kept in the same way.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Deployment {
     pub id: DeploymentId,
@@ -131,7 +150,8 @@ pub struct Deployment {
     /// Absent in rows of before it was kept: a rollback then brings back the definition alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<Arc<DeploymentSettings>>,
-    /// For the PRIMARY the service's desiredCount, for older ones the tasks still wanted there (DEP-2).
+    /// For the PRIMARY the service's desiredCount, for older ones the tasks still wanted there (DEP-2), for a task set
+    /// its share of the service's (SVC-51).
     pub desired_count: u32,
     pub rollout_state: RolloutState,
     pub rollout_state_reason: Arc<str>,
@@ -155,6 +175,9 @@ pub struct Deployment {
     pub next_round_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// Invariant: there exactly if the service has an EXTERNAL controller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_set: Option<TaskSet>,
 }
 
 impl Deployment {

@@ -1,6 +1,6 @@
 //! Client tokens: the same request sent twice has one effect (W-16, I-25).
 
-use crate::{ServiceName, TaskId, Timestamp};
+use crate::{DeploymentId, ServiceName, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -26,4 +26,5 @@ pub struct TokenRecord {
 pub enum TokenResult {
     Tasks(Vec<TaskId>),
     Service(ServiceName),
+    TaskSet(DeploymentId),
 }

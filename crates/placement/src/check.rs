@@ -1,6 +1,7 @@
 //! One instance against one request: the checks of RUN-10 in their order.
 
 use crate::fleet::Node;
+use crate::mutant;
 use crate::query::Facts;
 use crate::words::Word;
 use crate::{Demand, Fleet, GroupIdx, InstanceIdx, Reason, Request};
@@ -36,7 +37,7 @@ impl Fleet {
     /// The first check that fails for one more task, when the request's plan already puts `planned` there.
     pub(crate) fn refusal(&self, idx: InstanceIdx, question: &Question<'_>, planned: u32) -> Option<Reason> {
         let request = question.request;
-        if !self.hot(idx).is_reachable() {
+        if !mutant!(PlacesOnDisconnected => true, self.hot(idx).is_reachable()) {
             return Some(Reason::Agent);
         }
         let has = |name: &Word| self.attribute(idx, *name).is_some();
@@ -47,10 +48,12 @@ impl Fleet {
             return Some(reason);
         }
         let facts = self.facts(idx, (planned > 0).then_some(request.group));
-        if !request.member_of.iter().all(|expression| expression.holds(&facts)) {
+        let member = request.member_of.iter().all(|expression| expression.holds(&facts));
+        if !mutant!(MemberOfIsIgnored => true, member) {
             return Some(Reason::MemberOf);
         }
-        let occupied = || planned > 0 || self.groups.counts(request.group, idx).held > 0;
+        let on = self.groups.counts(request.group, idx);
+        let occupied = || planned > 0 || mutant!(DistinctForgetsStopping => on.live, on.held) > 0;
         (request.distinct_instance && occupied()).then_some(Reason::DistinctInstance)
     }
 
@@ -80,7 +83,8 @@ impl Fleet {
         if !fits(demand.memory_mib, u64::from(memory)) {
             return Some(Reason::Memory);
         }
-        if !demand.ports.is_empty() && (planned > 0 || !ports_fit(self.node(idx), demand, kept_for_others)) {
+        let ports_fit = || mutant!(PortsAreShared => true, ports_fit(self.node(idx), demand, kept_for_others));
+        if !demand.ports.is_empty() && (planned > 0 || !ports_fit()) {
             return Some(Reason::Ports);
         }
         if demand.gpus == 0 {

@@ -6,6 +6,7 @@
 use crate::chain::Standing;
 use crate::groups::{Groups, TaskCounts};
 use crate::kept::Kept;
+use crate::mutant;
 use crate::words::{Word, Words};
 use crate::{Expression, GroupIdx};
 use plimsoll_model::{InstanceId, PortClaim, Reserved, Resources, Timestamp, Usage};
@@ -218,7 +219,8 @@ impl Fleet {
         node.usage.cpu_units += u64::from(reserved.cpu_units);
         node.usage.memory_mib += u64::from(reserved.memory_mib);
         for &port in &reserved.ports {
-            assert!(node.ports_held.insert(port), "{port:?} on {idx:?} is held twice");
+            let free = node.ports_held.insert(port);
+            assert!(mutant!(PortsAreShared => true, free), "{port:?} on {idx:?} is held twice");
         }
         for gpu in &reserved.gpus {
             assert!(node.gpus_held.insert(Arc::clone(gpu)), "GPU {gpu} on {idx:?} is held twice");
@@ -243,7 +245,8 @@ impl Fleet {
         node.usage.cpu_units -= u64::from(reserved.cpu_units);
         node.usage.memory_mib -= u64::from(reserved.memory_mib);
         for port in &reserved.ports {
-            assert!(node.ports_held.remove(port), "{port:?} on {idx:?} was not held");
+            let held = node.ports_held.remove(port);
+            assert!(mutant!(PortsAreShared => true, held), "{port:?} on {idx:?} was not held");
         }
         for gpu in &reserved.gpus {
             assert!(node.gpus_held.remove(gpu), "GPU {gpu} on {idx:?} was not held");

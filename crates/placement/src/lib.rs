@@ -14,6 +14,7 @@ mod fleet;
 mod groups;
 mod kept;
 mod ladder;
+pub mod mutants;
 
 #[cfg(test)]
 mod oracle;

@@ -7,6 +7,7 @@
 use crate::chain::{Chain, Domains, Standing};
 use crate::check::Question;
 use crate::ladder::{Ladder, Leaf};
+use crate::mutant;
 use crate::{Demand, Fleet, InstanceIdx, Plan, Request};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -39,7 +40,10 @@ impl Fleet {
         let has_room = |idx: &InstanceIdx| {
             let hot = self.hot(*idx);
             let (cpu_room, memory_room) = hot.room(question.request.takes_kept_room);
-            hot.active && hot.is_reachable() && cpu_room >= cpu && memory_room >= memory
+            hot.active
+                && mutant!(PlacesOnDisconnected => true, hot.is_reachable())
+                && cpu_room >= cpu
+                && memory_room >= memory
         };
         let of_kind = |idx: &InstanceIdx| self.hot(*idx).external == question.request.external;
         let takes_it = |idx: &InstanceIdx| self.refusal(*idx, question, 0).is_none();

@@ -6,6 +6,7 @@
 
 use crate::chain::{Chain, Domains, Standing};
 use crate::ladder::{Ladder, Leaf, Ranks};
+use crate::mutant;
 use crate::{Fleet, GroupIdx, InstanceIdx};
 use plimsoll_model::{PlacementStrategy, Reserved, TaskId, Timestamp};
 use rand::RngExt;
@@ -82,13 +83,16 @@ impl<'a> Sifting<'a> {
     fn new(fleet: &'a Fleet, group: GroupIdx, chain: &'a Chain, candidates: &[Victim<'a>]) -> Self {
         let mut victims = candidates.to_vec();
         victims.sort_by_cached_key(|one| (Reverse(one.created_at), fleet.instance(one.instance), one.task));
+        if mutant!(StopsTheOldest => true, false) {
+            victims.reverse();
+        }
         let mut numbers_on: BTreeMap<InstanceIdx, Vec<u32>> = BTreeMap::new();
         for (number, victim) in victims.iter().enumerate() {
             numbers_on.entry(victim.instance).or_default().push(number as u32);
         }
         let instances: Vec<InstanceIdx> = numbers_on.keys().copied().collect();
         let domains = Domains::new(fleet, group, chain, &instances);
-        let mut ladder = domains.ladder(|tasks| -tasks);
+        let mut ladder = domains.ladder(|tasks| mutant!(StopsWhereFewest => tasks, -tasks));
         let mut pile_of = vec![0; victims.len()];
         let mut piles = Vec::with_capacity(instances.len());
         for (nth, (idx, mut numbers)) in numbers_on.into_iter().enumerate() {
@@ -162,7 +166,7 @@ impl<'a> Sifting<'a> {
         let number = *numbers.front()?;
         let mut after = standing;
         after.free(self.victims[number as usize].reserved);
-        Some((self.chain.own_ranks(&after).map(|amount| -amount), number))
+        Some((self.chain.own_ranks(&after).map(|amount| mutant!(StopsWhereFewest => amount, -amount)), number))
     }
 }
 

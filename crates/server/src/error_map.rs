@@ -83,6 +83,28 @@ pub(crate) fn command_error(arns: &Arns, error: CommandError) -> ApiError {
         CommandError::ServiceScaledAboveZero { .. } => {
             invalid("The service cannot be stopped while it is scaled above 0.".into())
         }
+        // DEP-53
+        CommandError::ServiceDeploymentNotFound { .. } => {
+            ApiError::new(code::SERVICE_DEPLOYMENT_NOT_FOUND, "The service deployment was not found.")
+        }
+        CommandError::ServiceDeploymentFinished { status, .. } => {
+            ApiError::new(code::CONFLICT, format!("The service deployment is {} already.", status.as_str()))
+        }
+        // SVC-50
+        CommandError::ServiceWithoutTaskSets { .. } => {
+            invalid("The service does not use the EXTERNAL deployment controller, so it has no task sets.".into())
+        }
+        CommandError::TooManyTaskSets { limit, .. } => {
+            ApiError::new(code::LIMIT_EXCEEDED, format!("A service can have {limit} task sets."))
+        }
+        // SVC-54
+        CommandError::TaskSetNotFound { .. } => {
+            ApiError::new(code::TASK_SET_NOT_FOUND, "The specified task set does not exist.")
+        }
+        CommandError::TaskSetDraining { .. } => invalid("The task set is being deleted.".into()),
+        CommandError::TaskSetScaledAboveZero { .. } => {
+            invalid("The task set cannot be deleted while it is scaled above 0: scale it to 0 or use force.".into())
+        }
         // RUN-6, PL-9
         CommandError::TooManyConstraints { count, limit } => {
             invalid(format!("{count} placement constraints with those of the task definition; the limit is {limit}."))
@@ -104,6 +126,7 @@ pub(crate) fn command_error(arns: &Arns, error: CommandError) -> ApiError {
         CommandError::TokenConflict { tasks, .. } if tasks.is_empty() => {
             invalid("Creation of service was not idempotent.".into())
         }
+        CommandError::TaskSetTokenConflict { .. } => invalid("Creation of task set was not idempotent.".into()),
         CommandError::TokenConflict { token, tasks } => {
             let resource_ids: Vec<String> = tasks.into_iter().map(|task| arns.task(task)).collect();
             let message = format!("The client token {token} was used before with other parameters.");

@@ -13,6 +13,7 @@ mod metrics;
 mod ops;
 mod render;
 mod resolve;
+mod resolve_history;
 mod server;
 mod settings;
 

@@ -5,12 +5,13 @@
 
 use crate::Context;
 use crate::error_map::{command_error, submit_error};
+use crate::resolve_history;
 use plimsoll_control::{ClusterHandle, SubmitError};
 use plimsoll_core::{Command, CommandError, Output};
 use plimsoll_ecs_api::ApiError;
-use plimsoll_ecs_api::arn::{self, Resource, Scope};
+use plimsoll_ecs_api::arn::{self, HistoryKind, InService, Resource, Scope};
 use plimsoll_model::{
-    ClusterKey, ClusterName, ClusterStatus, Family, IdError, Image, InstanceId, Namespace, ServiceName,
+    ClusterKey, ClusterName, ClusterStatus, DeploymentId, Family, IdError, Image, InstanceId, Namespace, ServiceName,
     TaskDefinitionId, TaskId,
 };
 
@@ -50,9 +51,27 @@ impl Arns {
         self.arn(Resource::Service { cluster: self.within(), name: name.to_string() })
     }
 
+    pub(crate) fn task_set(&self, service: &ServiceName, id: DeploymentId) -> String {
+        let (cluster, service) = (self.key.name.to_string(), service.to_string());
+        self.arn(Resource::TaskSet { cluster, service, id: id.to_string() })
+    }
+
     pub(crate) fn container(&self, task: TaskId, position: usize) -> String {
         let id = uuid::Uuid::from_u128(plimsoll_model::container_uuid(task, position)).to_string();
         self.arn(Resource::Container { cluster: self.within(), task: Some(task.to_string()), id })
+    }
+
+    pub(crate) fn service_deployment(&self, service: &ServiceName, id: DeploymentId) -> String {
+        self.history(HistoryKind::Deployment, service, id)
+    }
+
+    pub(crate) fn service_revision(&self, service: &ServiceName, id: DeploymentId) -> String {
+        self.history(HistoryKind::Revision, service, id)
+    }
+
+    fn history(&self, kind: HistoryKind, service: &ServiceName, id: DeploymentId) -> String {
+        let (cluster, service) = (self.key.name.to_string(), service.to_string());
+        self.arn(Resource::History(kind, InService { cluster, service, id: resolve_history::write_id(id) }))
     }
 
     pub(crate) fn definition(&self, id: &TaskDefinitionId) -> String {
@@ -67,17 +86,21 @@ impl Arns {
         self.scope.container_instance(self.key.name.as_str(), given)?.parse().map_err(not_an_id)
     }
 
+    pub(crate) fn task_set_id(&self, service: &ServiceName, given: &str) -> Result<DeploymentId, ApiError> {
+        self.scope.task_set(self.key.name.as_str(), service.as_str(), given)?.parse().map_err(not_an_id)
+    }
+
     pub(crate) fn service_name(&self, given: &str) -> Result<ServiceName, ApiError> {
         ServiceName::parse(&self.scope.service(self.key.name.as_str(), given)?).map_err(not_an_id)
     }
 }
 
-fn scope(namespace: &Namespace) -> Scope {
+pub(crate) fn scope(namespace: &Namespace) -> Scope {
     Scope::aws(&*namespace.region, &*namespace.account)
 }
 
 /// The wire crate and the model agree on what an id looks like; where they did not, the request is refused.
-fn not_an_id(error: IdError) -> ApiError {
+pub(crate) fn not_an_id(error: IdError) -> ApiError {
     ApiError::invalid_parameter(error.to_string())
 }
 
@@ -185,6 +208,10 @@ mod tests {
         }
         for given in [service.to_string(), arns.service(&service)] {
             assert_eq!(arns.service_name(&given).unwrap(), service, "{given}");
+        }
+        let set = DeploymentId::from_u64(7);
+        for given in [set.to_string(), arns.task_set(&service, set)] {
+            assert_eq!(arns.task_set_id(&service, &given).unwrap(), set, "{given}");
         }
         let revision = TaskDefinitionId { family: Family::parse("web").unwrap(), revision: 7 };
         for given in ["web:7".to_owned(), arns.definition(&revision)] {

@@ -1,6 +1,7 @@
 //! One run: a seed, some steps of everything going wrong, then rest.
 
 use crate::coverage::Coverage;
+use crate::trace::Tracing;
 use crate::violation::{Broken, Violation};
 use crate::world::World;
 use std::any::Any;
@@ -17,8 +18,19 @@ pub struct RunReport {
 }
 
 /// Runs `steps` steps with faults, then until everything is at rest, checking invariants after every step.
+///
+/// A run that breaks an invariant is made once more, with a line for every step.
 pub fn run_seed(seed: u64, steps: u64) -> Result<RunReport, Violation> {
-    let mut world = World::new(seed);
+    run(seed, steps, Tracing::Hash).or_else(|_| run(seed, steps, Tracing::Lines))
+}
+
+/// Only whether an invariant breaks and which; without the words of [`run_seed`].
+pub fn run_seed_briefly(seed: u64, steps: u64) -> Result<RunReport, Violation> {
+    run(seed, steps, Tracing::Hash)
+}
+
+fn run(seed: u64, steps: u64, tracing: Tracing) -> Result<RunReport, Violation> {
+    let mut world = World::new(seed, tracing);
     let outcome = catch_unwind(AssertUnwindSafe(|| live(&mut world, steps)));
     let broken = match outcome {
         Ok(Ok(())) => {

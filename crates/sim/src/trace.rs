@@ -1,38 +1,43 @@
-//! What happened, in one line per step: the last of them for reading, all of them as one number for comparing runs.
+//! What happened: as one number for comparing runs, and, in a run that is repeated because it broke something, in one
+//! line per step for reading.
 
 use plimsoll_model::Timestamp;
 use std::collections::VecDeque;
 
 /// Enough to see what led to a violation.
-const LINES_MAX: usize = 60;
+const LINES_MAX: usize = 80;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Tracing {
+    /// Words cost more than all the rest.
+    Hash,
+    Lines,
+}
 
 #[derive(Debug)]
 pub(crate) struct Trace {
     hash: u64,
-    lines: VecDeque<String>,
+    lines: Option<VecDeque<String>>,
 }
 
 impl Trace {
-    pub fn new() -> Self {
+    pub fn new(tracing: Tracing) -> Self {
+        let lines = (tracing == Tracing::Lines).then(|| VecDeque::with_capacity(LINES_MAX));
         // The offset basis of FNV-1a.
-        Trace { hash: 0xcbf2_9ce4_8422_2325, lines: VecDeque::with_capacity(LINES_MAX) }
+        Trace { hash: 0xcbf2_9ce4_8422_2325, lines }
     }
 
-    pub fn push(&mut self, now: Timestamp, line: String) {
-        self.mix(now.as_millis().unsigned_abs());
-        for byte in line.bytes() {
-            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+    pub fn line(&mut self, now: Timestamp, text: impl FnOnce() -> String) {
+        let Some(lines) = &mut self.lines else { return };
+        if lines.len() == LINES_MAX {
+            lines.pop_front();
         }
-        if self.lines.len() == LINES_MAX {
-            self.lines.pop_front();
-        }
-        self.lines.push_back(format!("{now:?} {line}"));
+        lines.push_back(format!("{now:?} {}", text()));
     }
 
+    /// Takes a number into the hash. The rotation carries high bits back down, which the product alone never does.
     pub fn mix(&mut self, number: u64) {
-        for byte in number.to_le_bytes() {
-            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-        }
+        self.hash = (self.hash ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     }
 
     pub fn hash(&self) -> u64 {
@@ -40,6 +45,6 @@ impl Trace {
     }
 
     pub fn lines(&self) -> Vec<String> {
-        self.lines.iter().cloned().collect()
+        self.lines.iter().flatten().cloned().collect()
     }
 }

@@ -18,11 +18,18 @@ pub struct Violation {
     pub trace: Vec<String>,
 }
 
+impl Violation {
+    /// The line that makes the same run again.
+    pub fn replay(&self) -> String {
+        format!("cargo xtask sim --seed {} --steps {}", self.seed, self.steps)
+    }
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Violation { invariant, detail, seed, steps, step, time, trace } = self;
+        let Violation { invariant, detail, step, time, trace, .. } = self;
         writeln!(f, "{invariant} violated at step {step}, {time:?}: {detail}")?;
-        writeln!(f, "replay: cargo xtask sim --seed {seed} --steps {steps}")?;
+        writeln!(f, "replay: {}", self.replay())?;
         trace.iter().try_for_each(|line| writeln!(f, "  {line}"))
     }
 }

@@ -3,6 +3,7 @@
 mod ci;
 mod codegen;
 mod simulate;
+mod teeth;
 
 use clap::{Parser, Subcommand};
 
@@ -21,6 +22,8 @@ enum Tool {
     Codegen(codegen::Args),
     /// Run seeds of the simulator and check its invariants after every step
     Sim(simulate::Options),
+    /// Switch planted bugs on, one at a time, and see that the simulator finds each
+    Teeth,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -28,5 +31,6 @@ fn main() -> anyhow::Result<()> {
         Tool::Ci(options) => ci::run(&options),
         Tool::Codegen(args) => codegen::run(&args),
         Tool::Sim(options) => simulate::run(&options),
+        Tool::Teeth => teeth::run(),
     }
 }

@@ -45,8 +45,10 @@ impl PrivateEngine {
         let log = File::options().create(true).append(true).open(self.path("dockerd.log")).unwrap();
         let program = ["/usr/sbin/dockerd", "/usr/bin/dockerd", "/usr/local/bin/dockerd"];
         let program = program.into_iter().find(|path| Path::new(path).exists()).expect("dockerd is installed");
-        let mut command = Command::new(program);
+        // In a network of its own: without a bridge it takes the machine's docker0 away from whatever engine uses it.
+        let mut command = Command::new("unshare");
         command
+            .args(["--net", program])
             .args(["--data-root", &self.path("data"), "--exec-root", &self.path("exec")])
             .args(["--pidfile", &self.path("pid"), "-H", &self.host(), "--bridge=none", "--iptables=false"])
             .args(["--ip-forward=false", "--ip-masq=false"])

@@ -5,9 +5,10 @@ use super::derived::{HealthRules, Slot, classify};
 use super::timers::Timer;
 use super::{ClusterCore, Outbox};
 use plimsoll_model::{
-    Change, Cluster, Deployment, DeploymentId, Instance, InstanceId, InstanceStatus, Reserved, Service, ServiceName,
-    ServiceStatus, Task, TaskDefinition, TaskDefinitionId, TaskId, TokenRecord, Usage,
+    Change, Cluster, Deployment, DeploymentId, Instance, InstanceId, InstanceStatus, Reserved, Service,
+    ServiceDeployment, ServiceName, ServiceStatus, Task, TaskDefinition, TaskDefinitionId, TaskId, TokenRecord, Usage,
 };
+use plimsoll_placement::mutant;
 use plimsoll_placement::{NodeSpec, TaskWasLive};
 use std::sync::Arc;
 
@@ -166,6 +167,18 @@ impl ClusterCore {
         let Some(row) = self.image.deployments.get(&id).cloned() else { return };
         self.emit(Change::DeploymentRemoved(id), out);
         self.release(&row.definition, out);
+        self.derive_history(id);
+    }
+
+    pub(super) fn put_service_deployment(&mut self, row: ServiceDeployment, out: &mut Outbox) {
+        let id = row.id;
+        self.emit(Change::ServiceDeployment(Arc::new(row)), out);
+        self.derive_history(id);
+    }
+
+    pub(super) fn remove_service_deployment(&mut self, id: DeploymentId, out: &mut Outbox) {
+        self.emit(Change::ServiceDeploymentRemoved(id), out);
+        self.derive_history(id);
     }
 
     // --- tasks ---
@@ -223,8 +236,11 @@ impl ClusterCore {
             self.derive_fleet_change(before, row);
             self.review_place_of(row);
         }
-        if row.is_stopped() && !before.is_stopped() {
+        let ends = row.is_stopped() && !before.is_stopped();
+        if mutant!(FreesAtStopping => before.is_live() && !row.is_live(), ends) {
             self.change_usage(row.instance, &row.reserved, Sign::Minus, out);
+        }
+        if ends {
             self.undelivered.remove(&row.id);
             self.work.capacity_changed();
             let stopped_at = row.stopped_at.unwrap_or(self.now);
@@ -275,11 +291,12 @@ impl ClusterCore {
     pub(super) fn derive_slot(&mut self, task: &Task) -> bool {
         let (Some(name), Some(deployment)) = (&task.service, task.deployment) else { return false };
         let timer = Timer::TaskHealth(task.id);
-        let slot = task.is_live().then(|| {
+        let is_live = mutant!(DecidesOnStaleTasks => !task.is_stopped(), task.is_live());
+        let slot = is_live.then(|| {
             let draining = self.image.instances[&task.instance].status == InstanceStatus::Draining;
             let (class, again_at) = classify(task, self.health_rules(task), self.now);
             match again_at {
-                Some(at) => self.timers.set(timer.clone(), at),
+                Some(at) => mutant!(HealthTimerIsLost => (), self.timers.set(timer.clone(), at)),
                 None => self.timers.cancel(&timer),
             }
             Slot { deployment, draining, class }
@@ -381,7 +398,7 @@ fn node_spec(row: &Instance, damped: bool) -> NodeSpec {
         agent_version: row.version_info.agent_version.clone(),
         attributes: attributes.collect(),
         resources: row.registered.clone(),
-        active: row.status == InstanceStatus::Active,
+        active: mutant!(PlacesOnDraining => row.status != InstanceStatus::Inactive, row.status == InstanceStatus::Active),
         connected: row.agent_connected,
         damped,
     }

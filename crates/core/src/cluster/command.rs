@@ -4,24 +4,31 @@
 mod attributes;
 mod create_cluster;
 mod create_service;
+mod create_task_set;
 mod daemon_rules;
 mod delete_cluster;
 mod delete_service;
+mod delete_task_set;
 mod deregister_instance;
 mod register_instance;
 mod run_task;
 mod start_task;
+mod stop_service_deployment;
 mod stop_task;
 mod submit_state;
+mod update_external_service;
 mod update_instances_state;
 mod update_service;
+mod update_service_primary_task_set;
 mod update_task_protection;
+mod update_task_set;
 
 use super::{ClusterCore, Outbox};
 use crate::{Command, CommandError, Output};
 use plimsoll_model::{ClientToken, ClusterStatus, PlacementConstraint, TaskDefinition, TaskOverrides, TokenRecord};
 use plimsoll_model::{Timestamp, TokenResult};
 use plimsoll_placement::Expression;
+use plimsoll_placement::mutant;
 use std::sync::Arc;
 
 /// Constraints of the definition and of the request or service together (RUN-6, PL-9).
@@ -48,6 +55,15 @@ impl ClusterCore {
                 Ok(self.update_task_protection(&tasks, protect_ms, out))
             }
             Command::DeleteService { service, force } => self.delete_service(&service, force, out),
+            Command::StopServiceDeployment { service, deployment } => {
+                self.stop_service_deployment(&service, deployment, out)
+            }
+            Command::CreateTaskSet(request) => self.create_task_set(*request, out),
+            Command::UpdateTaskSet { service, task_set, scale } => self.update_task_set(&service, task_set, scale, out),
+            Command::UpdateServicePrimaryTaskSet { service, task_set } => {
+                self.update_service_primary_task_set(&service, task_set, out)
+            }
+            Command::DeleteTaskSet { service, task_set, force } => self.delete_task_set(&service, task_set, force, out),
             Command::RunTask(request) => self.run_task(*request, out),
             Command::StartTask(request) => self.start_task(*request, out),
             Command::StopTask { task, reason } => self.stop_task_by_user(task, reason, out),
@@ -72,11 +88,20 @@ impl ClusterCore {
         definition: &TaskDefinition,
         constraints: &[PlacementConstraint],
     ) -> Result<Vec<Arc<Expression>>, CommandError> {
-        let count = definition.member_of.len() + constraints.len();
+        self.parse_constraints_with(&definition.member_of, constraints)
+    }
+
+    /// Of a service without a definition there are only its own.
+    fn parse_constraints_with(
+        &mut self,
+        member_of: &[Arc<str>],
+        constraints: &[PlacementConstraint],
+    ) -> Result<Vec<Arc<Expression>>, CommandError> {
+        let count = member_of.len() + constraints.len();
         if count > CONSTRAINTS_MAX {
             return Err(CommandError::TooManyConstraints { count, limit: CONSTRAINTS_MAX });
         }
-        let mut parsed = self.expressions.parse_all(&definition.member_of)?;
+        let mut parsed = self.expressions.parse_all(member_of)?;
         parsed.extend(self.expressions.parse_constraints(constraints)?);
         Ok(parsed)
     }
@@ -91,11 +116,12 @@ impl ClusterCore {
         if record.token.fingerprint == token.fingerprint {
             return Ok(Some(record.result.clone()));
         }
-        let tasks = match &record.result {
-            TokenResult::Tasks(tasks) => tasks.clone(),
-            TokenResult::Service(_) => Vec::new(),
-        };
-        Err(CommandError::TokenConflict { token: token.token.to_string(), tasks })
+        let token = token.token.to_string();
+        Err(match &record.result {
+            TokenResult::Tasks(tasks) => CommandError::TokenConflict { token, tasks: tasks.clone() },
+            TokenResult::Service(_) => CommandError::TokenConflict { token, tasks: Vec::new() },
+            TokenResult::TaskSet(_) => CommandError::TaskSetTokenConflict { token },
+        })
     }
 
     fn is_forgotten(&self, created_at: Timestamp) -> bool {
@@ -103,7 +129,7 @@ impl ClusterCore {
     }
 
     fn remember(&mut self, token: Option<ClientToken>, result: TokenResult, out: &mut Outbox) {
-        if let Some(token) = token {
+        if let Some(token) = mutant!(ForgetsTokens => None, token) {
             self.put_token(TokenRecord { token, created_at: self.now, result }, out);
         }
     }

@@ -7,6 +7,7 @@ use super::timers::{Timer, Timers};
 use plimsoll_model::{DeploymentId, HealthStatus, InstanceId, ServiceName, Task, TaskDefinitionId, TaskId};
 use plimsoll_model::{TaskStatus, Timestamp, Usage};
 use plimsoll_placement::Fleet;
+use plimsoll_placement::mutant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -171,7 +172,7 @@ pub(super) fn classify(task: &Task, rules: HealthRules, now: Timestamp) -> (Clas
     }
     let started_at = task.started_at.unwrap_or(task.created_at);
     if !rules.checks_health {
-        let healthy_at = started_at.plus_millis(rules.healthy_ms);
+        let healthy_at = started_at.plus_millis(mutant!(HealthyTooSoon => 0, rules.healthy_ms));
         return if now >= healthy_at { (Class::Healthy, None) } else { (Class::Waiting, Some(healthy_at)) };
     }
     match task.health {

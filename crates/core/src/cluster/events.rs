@@ -3,32 +3,66 @@
 //! A cause that lasts is said once, and again when that is old. What was said is kept in the service's row, so that
 //! neither other events in between nor a take-over make it be repeated, and a take-over does not forget it.
 
+use super::rollback::Because;
 use super::{ClusterCore, Outbox};
-use plimsoll_model::{Change, DeploymentId, Said, Service, ServiceEvent, ServiceName, TaskId, Timestamp};
+use plimsoll_model::{Change, Deployment, DeploymentId, Said, Service, ServiceEvent, ServiceName, TaskId, Timestamp};
+use plimsoll_placement::mutant;
 use plimsoll_placement::{Reason, Rejection};
-use std::fmt::Write;
+use std::fmt::{self, Display, Write};
 use std::sync::Arc;
 
 /// A message whose cause lasts is repeated after this time (EV).
 pub(super) const REPEAT_AFTER_MS: u64 = 6 * 3_600_000;
-/// Causes that last, remembered of one service at a time; the oldest is forgotten first. A service has few at once.
+/// Causes that last, remembered of one service or task set at a time; the oldest is forgotten first. A service has few at once.
 const CAUSES_MAX: usize = 8;
 /// Task ids named in one message; of the others it says how many they are.
 const IDS_PER_MESSAGE_MAX: usize = 20;
 
-pub(super) fn steady(service: &ServiceName) -> String {
+/// In whose name a message is: a service's, or that of one of its task sets.
+#[derive(Clone, Debug)]
+pub(super) struct Speaker {
+    service: ServiceName,
+    task_set: Option<DeploymentId>,
+}
+
+impl Speaker {
+    pub fn of(deployment: &Deployment) -> Self {
+        let task_set = deployment.task_set.as_ref().map(|_| deployment.id);
+        Speaker { service: deployment.service.clone(), task_set }
+    }
+}
+
+impl Display for Speaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.task_set {
+            None => write!(f, "{}", self.service),
+            Some(id) => write!(f, "{}{OF_TASK_SET}{id}", self.service),
+        }
+    }
+}
+
+/// Stands between the names of a service and of its task set.
+const OF_TASK_SET: &str = ", taskSet ";
+
+/// The id of the task set that a message or a cause is about; None when it is about the service as a whole.
+fn task_set_of(text: &str) -> Option<&str> {
+    let (who, _) = text.split_once(')')?;
+    who.split_once(OF_TASK_SET).map(|(_, id)| id)
+}
+
+pub(super) fn steady(service: impl Display) -> String {
     format!("(service {service}) has reached a steady state.")
 }
 
-pub(super) fn started(service: &ServiceName, tasks: &[TaskId]) -> String {
+pub(super) fn started(service: impl Display, tasks: &[TaskId]) -> String {
     format!("(service {service}) has started {} tasks:{}", tasks.len(), ids(tasks))
 }
 
-pub(super) fn stopped(service: &ServiceName, tasks: &[TaskId]) -> String {
+pub(super) fn stopped(service: impl Display, tasks: &[TaskId]) -> String {
     format!("(service {service}) has stopped {} running tasks:{}", tasks.len(), ids(tasks))
 }
 
-pub(super) fn failed_health_checks(service: &ServiceName, task: TaskId) -> String {
+pub(super) fn failed_health_checks(service: impl Display, task: TaskId) -> String {
     format!("(service {service}) (task {task}) failed container health checks.")
 }
 
@@ -36,19 +70,23 @@ pub(super) fn completed(service: &ServiceName, deployment: DeploymentId) -> Stri
     format!("(service {service}) (deployment {deployment}) deployment completed.")
 }
 
-pub(super) fn failed(service: &ServiceName, deployment: DeploymentId) -> String {
-    format!("(service {service}) (deployment {deployment}) deployment failed: tasks failed to start.")
+pub(super) fn failed(service: &ServiceName, deployment: DeploymentId, because: Because) -> String {
+    let why = match because {
+        Because::TooManyFailures => "tasks failed to start",
+        Because::Asked => "stopped by a user",
+    };
+    format!("(service {service}) (deployment {deployment}) deployment failed: {why}.")
 }
 
 pub(super) fn rolling_back(service: &ServiceName, target: DeploymentId) -> String {
     format!("(service {service}) rolling back to deployment {target}.")
 }
 
-pub(super) fn consistently_failing(service: &ServiceName) -> String {
+pub(super) fn consistently_failing(service: impl Display) -> String {
     format!("(service {service}) is unable to consistently start tasks successfully.")
 }
 
-pub(super) fn blocked(service: &ServiceName) -> String {
+pub(super) fn blocked(service: impl Display) -> String {
     format!(
         "(service {service}) was unable to stop or start tasks during a deployment because of the service deployment \
          configuration. Update the minimumHealthyPercent or maximumPercent value and try again."
@@ -74,7 +112,7 @@ pub(super) fn moved_out(service: &ServiceName, zone: &str, tasks: &[TaskId]) -> 
 }
 
 /// EV-4.
-pub(super) fn protected(service: &ServiceName, tasks: u32) -> String {
+pub(super) fn protected(service: impl Display, tasks: u32) -> String {
     format!(
         "(service {service}) was unable to reach a steady state because {tasks} tasks are protected from scale-in. They \
          are stopped when their protection ends."
@@ -89,7 +127,7 @@ pub(super) struct Unplaced {
     instance: String,
 }
 
-pub(super) fn unplaced(service: &ServiceName, rejection: &Rejection) -> Unplaced {
+pub(super) fn unplaced(service: impl Display, rejection: &Rejection) -> Unplaced {
     let beginning = format!(
         "(service {service}) was unable to place a task because no container instance met all of its requirements."
     );
@@ -146,15 +184,28 @@ impl ClusterCore {
         event: &Unplaced,
         out: &mut Outbox,
     ) -> Timestamp {
-        let cause = format!("{UNPLACED}{}", event.cause).into();
+        let cause = match task_set_of(&event.beginning) {
+            Some(id) => format!("{UNPLACED}({OF_TASK_SET}{id}){}", event.cause).into(),
+            None => format!("{UNPLACED}{}", event.cause).into(),
+        };
         self.say(service, cause, || format!("{}{}{}", event.beginning, event.instance, event.cause), out)
     }
 
     /// Every task has found its place: if one finds none later, that is news.
-    pub(super) fn nothing_is_unplaced(&mut self, service: &ServiceName, out: &mut Outbox) {
-        let is_unplaced = |said: &Said| said.cause.starts_with(UNPLACED);
+    pub(super) fn nothing_is_unplaced(&mut self, service: &ServiceName, speaker: &Speaker, out: &mut Outbox) {
+        let id = speaker.task_set.map(|id| id.to_string());
+        let is_unplaced = |said: &Said| said.cause.starts_with(UNPLACED) && task_set_of(&said.cause) == id.as_deref();
         if self.image.services[service].said.iter().any(is_unplaced) {
             self.update_service_row(service, |row| row.said.retain(|said| !is_unplaced(said)), out);
+        }
+    }
+
+    /// A task set is gone, and with it what it had to say.
+    pub(super) fn forget_said_of(&mut self, set: &Deployment, out: &mut Outbox) {
+        let id = set.id.to_string();
+        let of_set = |said: &Said| task_set_of(&said.cause) == Some(&id);
+        if self.image.services[&set.service].said.iter().any(of_set) {
+            self.update_service_row(&set.service, |row| row.said.retain(|said| !of_set(said)), out);
         }
     }
 
@@ -166,7 +217,8 @@ impl ClusterCore {
         out: &mut Outbox,
     ) -> Timestamp {
         let said = self.image.services[service].said.iter().find(|said| said.cause == cause);
-        match said.map(|said| said.at.plus_millis(REPEAT_AFTER_MS)).filter(|repeat_at| *repeat_at > self.now) {
+        let repeat_at = said.map(|said| said.at.plus_millis(REPEAT_AFTER_MS));
+        match repeat_at.filter(|repeat_at| mutant!(RepeatsEvents => false, *repeat_at > self.now)) {
             Some(repeat_at) => repeat_at,
             None => {
                 self.write_event(service, message(), Some(cause), out);
@@ -177,7 +229,10 @@ impl ClusterCore {
 
     fn write_event(&mut self, service: &ServiceName, message: String, cause: Option<Arc<str>>, out: &mut Outbox) {
         let (id, created_at) = (self.random.event_id(), self.now);
-        let steady = steady(service);
+        let steady = match task_set_of(&message) {
+            Some(id) => steady(format!("{service}{OF_TASK_SET}{id}")),
+            None => steady(service),
+        };
         let mut sequence = 0;
         self.update_service_row(
             service,
@@ -198,21 +253,39 @@ impl ClusterCore {
     }
 }
 
-/// In a steady state no other cause lasts, and whatever happens next ends it.
+/// In a steady state no other cause lasts, and whatever happens next ends it. The causes of a task set are its own: what
+/// another one is or does changes nothing about them.
 fn remember(said: &mut Vec<Said>, cause: Option<Arc<str>>, steady: &str, at: Timestamp) {
+    let about = task_set_of(steady);
+    let (mut own, others): (Vec<Said>, Vec<Said>) = said.drain(..).partition(|one| task_set_of(&one.cause) == about);
     match cause {
-        Some(cause) if *cause == *steady => *said = vec![Said { cause, at }],
+        Some(cause) if *cause == *steady => own = vec![Said { cause, at }],
         cause => {
-            said.retain(|one| *one.cause != *steady && Some(&one.cause) != cause.as_ref());
-            said.extend(cause.map(|cause| Said { cause, at }));
-            said.drain(..said.len().saturating_sub(CAUSES_MAX));
+            own.retain(|one| *one.cause != *steady && Some(&one.cause) != cause.as_ref());
+            own.extend(cause.map(|cause| Said { cause, at }));
+            own.drain(..own.len().saturating_sub(CAUSES_MAX));
         }
     }
+    said.extend(others);
+    said.extend(own);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A task set's messages name it.
+    #[test]
+    fn a_message_is_about_a_service_or_a_task_set() {
+        let service = ServiceName::parse("web").unwrap();
+        let task_set = Some(DeploymentId::from_u64(7));
+        let message = steady(Speaker { service: service.clone(), task_set });
+        assert_eq!(message, "(service web, taskSet ecs-svc/0000000000000000007) has reached a steady state.");
+        assert_eq!(task_set_of(&message), Some("ecs-svc/0000000000000000007"));
+        let message = steady(Speaker { service, task_set: None });
+        assert_eq!(message, "(service web) has reached a steady state.");
+        assert_eq!(task_set_of(&message), None);
+    }
 
     /// EV-2.
     #[test]
@@ -247,5 +320,24 @@ mod tests {
         assert_eq!(&*said[0].cause, "0");
         remember(&mut said, Some("steady".into()), "steady", at(7));
         assert_eq!(causes(&said), ["steady"]);
+    }
+
+    /// EV: task sets do not make one another repeat themselves.
+    #[test]
+    fn a_task_set_has_causes_of_its_own() {
+        let at = Timestamp::from_millis;
+        let steady = |id: u64| {
+            let task_set = Some(DeploymentId::from_u64(id));
+            steady(Speaker { service: ServiceName::parse("web").unwrap(), task_set })
+        };
+        let mut said = Vec::new();
+        remember(&mut said, Some(steady(1).into()), &steady(1), at(1));
+        remember(&mut said, Some(steady(2).into()), &steady(2), at(2));
+        assert_eq!(said.len(), 2);
+        remember(&mut said, None, &steady(1), at(3));
+        assert_eq!(said.len(), 1, "whatever happens to the first ends its steady state");
+        assert_eq!(*said[0].cause, *steady(2));
+        remember(&mut said, None, "(service web) has reached a steady state.", at(4));
+        assert_eq!(said.len(), 1, "what the service says is not about the set");
     }
 }

@@ -35,6 +35,7 @@ impl ClusterCore {
             Timer::StartAgain(service) | Timer::Repeat(service) => self.work.mark(&service),
             Timer::ForgetTask(task) => self.remove_task(task, out),
             Timer::ForgetService(service) => self.forget_service(&service, out),
+            Timer::ForgetServiceDeployment(id) => self.remove_service_deployment(id, out),
             Timer::ForgetInstance(instance) => {
                 if self.image.instances.get(&instance).is_some_and(|row| row.status == InstanceStatus::Inactive) {
                     self.remove_instance(instance, out);
@@ -56,6 +57,7 @@ impl ClusterCore {
             return;
         }
         self.forget_events(name, out);
+        self.forget_history(name, out);
         self.remove_service(name, out);
     }
 

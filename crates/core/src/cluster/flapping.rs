@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_few_breaks_are_forgiven_and_many_are_not() {
-        for (every_seconds, damped_at) in [(5, Some(3)), (20, Some(4)), (45, Some(10)), (60, None), (90, None)] {
+        for (every_seconds, damped_at) in [(5, Some(3)), (20, Some(3)), (45, Some(6)), (60, None), (90, None)] {
             let mut flapping = Flapping::default();
             let mut first = None;
             for nth in 1..=60 {

@@ -10,7 +10,8 @@ use super::timers::Timers;
 use super::{ClusterConfig, ClusterCore, LoadError, Outbox};
 use crate::CommandError;
 use plimsoll_model::{
-    DeploymentStatus, Image, Instance, InstanceId, InstanceStatus, ServiceStatus, TaskDefinitionId, Timestamp, Usage,
+    DeploymentController, DeploymentStatus, Image, Instance, InstanceId, InstanceStatus, Service, ServiceStatus,
+    TaskDefinitionId, Timestamp, Usage,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,15 +24,19 @@ pub(super) fn load(
 ) -> Result<ClusterCore, LoadError> {
     let inconsistent = |detail: String| LoadError { cluster: config.cluster.to_string(), detail };
     check(&image).map_err(inconsistent)?;
+    let behind_ms = newest(&image).map_or(0, |newest| newest.millis_since(now));
+    let now = now.plus_millis(behind_ms);
+    let epoch = config.epoch;
     let mut core = ClusterCore {
         random: Streams::new(config.seed, config.epoch.0, now),
         config,
         now,
+        behind_ms,
         image: Image::default(),
         derived: Derived::new(),
         work: Work::default(),
         timers: Timers::default(),
-        sessions: Sessions::new(now),
+        sessions: Sessions::new(epoch, now),
         losses: Losses::default(),
         flapping: Flapping::default(),
         undelivered: BTreeSet::new(),
@@ -57,6 +62,8 @@ impl ClusterCore {
         }
         let tasks: Vec<_> = self.image.tasks.values().cloned().collect();
         tasks.iter().for_each(|row| self.derive_new_task(row));
+        let history: Vec<_> = self.image.service_deployments.keys().copied().collect();
+        history.into_iter().for_each(|id| self.derive_history(id));
         let tokens: Vec<_> = self.image.tokens.values().cloned().collect();
         tokens.iter().for_each(|row| self.derive_token(row));
         // With all tasks in the fleet, because what is on an instance can decide.
@@ -103,6 +110,57 @@ impl ClusterCore {
     }
 }
 
+/// A service has the kind and number of deployments that its controller makes, and shows the PRIMARY one's definition.
+fn check_deployments(image: &Image, service: &Service) -> Result<(), String> {
+    let name = &service.name;
+    let deployments = || image.deployments_of_service(name);
+    let primaries = deployments().filter(|deployment| deployment.status == DeploymentStatus::Primary).count();
+    let is_external = service.controller == DeploymentController::External;
+    let expected = match (service.status, is_external) {
+        (ServiceStatus::Inactive, _) => 0..=0,
+        (ServiceStatus::Active | ServiceStatus::Draining, false) => 1..=1,
+        (ServiceStatus::Active | ServiceStatus::Draining, true) => 0..=1,
+    };
+    if !expected.contains(&primaries) {
+        return Err(format!("service {name} has {primaries} primary deployments"));
+    }
+    if let Some(other) = deployments().find(|deployment| deployment.task_set.is_some() != is_external) {
+        let (kind, id) = (service.controller.as_str(), other.id);
+        return Err(format!("service {name} with controller {kind} has a deployment {id} of another"));
+    }
+    let of_primary = image.primary_deployment(name).map(|deployment| &deployment.definition);
+    let agrees = if is_external { service.definition.as_ref() == of_primary } else { service.definition.is_some() };
+    if !agrees {
+        return Err(format!("service {name} has task definition {:?}, its primary {of_primary:?}", service.definition));
+    }
+    Ok(())
+}
+
+/// The latest instant at which a writer wrote a row, as far as rows say. Times that nodes supplied do not count: a node
+/// whose clock is years ahead must not take the cluster's with it.
+fn newest(image: &Image) -> Option<Timestamp> {
+    let tasks = image
+        .tasks
+        .values()
+        .flat_map(|row| [Some(row.created_at), row.started_at, row.stopping_at, row.stopped_at].into_iter().flatten());
+    let services =
+        image.services.values().flat_map(|row| [Some(row.created_at), row.inactive_at].into_iter().flatten());
+    let instances =
+        image.instances.values().flat_map(|row| [Some(row.registered_at), row.deregistered_at].into_iter().flatten());
+    let deployments = image.deployments.values().map(|row| row.updated_at.max(row.created_at));
+    let events = image.services.keys().filter_map(|name| image.events_of_service(name).next_back());
+    let tokens = image.tokens.values().map(|row| row.created_at);
+    let cluster = image.cluster.iter().map(|row| row.deleted_at.unwrap_or(row.created_at));
+    tasks
+        .chain(services)
+        .chain(instances)
+        .chain(deployments)
+        .chain(events.map(|event| event.created_at))
+        .chain(tokens)
+        .chain(cluster)
+        .max()
+}
+
 /// What must hold between rows, whoever wrote them.
 fn check(image: &Image) -> Result<(), String> {
     let defined = |id: &TaskDefinitionId, whose: String| match image.definitions.contains_key(id) {
@@ -110,18 +168,10 @@ fn check(image: &Image) -> Result<(), String> {
         false => Err(format!("{whose} names task definition {id}, which is not stored")),
     };
     for service in image.services.values() {
-        match &service.definition {
-            Some(definition) => defined(definition, format!("service {}", service.name))?,
-            None => return Err(format!("service {} has no task definition", service.name)),
+        if let Some(definition) = &service.definition {
+            defined(definition, format!("service {}", service.name))?;
         }
-        let primaries = image
-            .deployments_of_service(&service.name)
-            .filter(|deployment| deployment.status == DeploymentStatus::Primary)
-            .count();
-        let expected = usize::from(service.status != ServiceStatus::Inactive);
-        if primaries != expected {
-            return Err(format!("service {} has {primaries} primary deployments", service.name));
-        }
+        check_deployments(image, service)?;
     }
     for deployment in image.deployments.values() {
         defined(&deployment.definition, format!("deployment {}", deployment.id))?;

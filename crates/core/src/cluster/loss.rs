@@ -4,6 +4,7 @@
 use super::timers::Timer;
 use super::{ClusterCore, Outbox};
 use plimsoll_model::{DesiredStatus, InstanceId, InstanceStatus, StopCode, Task, TaskStatus, Timestamp};
+use plimsoll_placement::mutant;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -36,7 +37,9 @@ impl ClusterCore {
 
     pub(super) fn start_grace_after_load(&mut self, instance: InstanceId) {
         let once = self.config.disconnect_grace_ms.unwrap_or(0);
-        self.start_grace(instance, self.now.plus_millis(once * (GRACE_FACTOR_AFTER_LOAD - 1)));
+        let anew = self.now.plus_millis(once * (GRACE_FACTOR_AFTER_LOAD - 1));
+        let from = mutant!(GraceFromStoredTime => self.image.instances[&instance].registered_at, anew);
+        self.start_grace(instance, from);
     }
 
     pub(super) fn end_grace(&mut self, instance: InstanceId) {
@@ -73,7 +76,7 @@ impl ClusterCore {
         }
         let gone = self.losses.silent.len() + self.losses.recent.len();
         let share = self.image.registered_instances() as usize / SILENT_SHARE;
-        gone > SILENT_WITHOUT_BRAKE_MIN.max(share)
+        mutant!(NoBrake => false, gone > SILENT_WITHOUT_BRAKE_MIN.max(share))
     }
 
     pub(super) fn declare_lost(&mut self, instance: InstanceId, out: &mut Outbox) {

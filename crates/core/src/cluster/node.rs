@@ -3,9 +3,12 @@
 use super::{ClusterCore, ConnectionId, Effect, Outbox};
 use crate::protocol::{FromNode, Heartbeat, Hello, Report, ToNode};
 use plimsoll_model::{InstanceId, InstanceStatus, SessionId};
+use plimsoll_placement::mutant;
 
 /// Heartbeats in a row that must be wrong before the desired set is sent again: one may have crossed it on the way.
 const STRANGE_HEARTBEATS_MAX: u32 = 2;
+/// The most times as many heartbeats that a welcome may take to be heard.
+const PATIENCE_MAX: u32 = 16;
 
 impl ClusterCore {
     pub(super) fn node_message(&mut self, connection: ConnectionId, message: FromNode, out: &mut Outbox) {
@@ -73,10 +76,10 @@ impl ClusterCore {
     /// again, because the acknowledgement may have been lost (I-17).
     fn report(&mut self, connection: ConnectionId, report: Report, out: &mut Outbox) {
         let Some((instance, session)) = self.sessions.of_connection(connection) else { return };
-        if session.id != report.session {
+        if mutant!(TakesReportsOfAnySession => false, session.id != report.session) {
             return;
         }
-        let news = report.sequence > session.reported;
+        let news = mutant!(TakesOldReports => true, report.sequence > session.reported);
         session.reported = session.reported.max(report.sequence);
         self.sessions.owe_acknowledgement(instance);
         if news {
@@ -89,11 +92,20 @@ impl ClusterCore {
     fn heartbeat(&mut self, connection: ConnectionId, heartbeat: Heartbeat, out: &mut Outbox) {
         let Some((instance, session)) = self.sessions.of_connection(connection) else { return };
         let strange = session.id != heartbeat.session;
-        session.strange_heartbeats = if strange { session.strange_heartbeats + 1 } else { 0 };
         let behind = !strange && heartbeat.received < session.sequence_at_heartbeat;
         session.sequence_at_heartbeat = session.sequence;
-        if behind || session.strange_heartbeats >= STRANGE_HEARTBEATS_MAX {
+        if !strange && !behind {
+            (session.astray, session.patience) = (0, 1);
+            return;
+        }
+        session.astray += 1;
+        let allowed = if strange { STRANGE_HEARTBEATS_MAX } else { 1 };
+        let patience = session.patience;
+        if session.astray >= allowed * patience {
             self.welcome(instance, connection, out);
+            if let Some((_, session)) = self.sessions.of_connection(connection) {
+                session.patience = (2 * patience).min(PATIENCE_MAX);
+            }
         }
     }
 

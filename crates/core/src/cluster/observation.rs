@@ -9,6 +9,7 @@ use crate::protocol::{StopCause, TaskReport};
 use plimsoll_model::{
     Container, DesiredStatus, HealthStatus, InstanceId, StopCode, Task, TaskDefinition, TaskStatus, Timestamp,
 };
+use plimsoll_placement::mutant;
 use std::sync::Arc;
 
 /// TL-13.
@@ -19,7 +20,7 @@ impl ClusterCore {
     pub(super) fn observe(&mut self, instance: InstanceId, report: TaskReport, out: &mut Outbox) {
         let known = self.image.tasks.get(&report.task).cloned();
         match known {
-            Some(task) if task.instance == instance && !task.is_stopped() => {
+            Some(task) if task.instance == instance && mutant!(ResurrectsStopped => true, !task.is_stopped()) => {
                 self.observe_task(&task, &report, out);
             }
             Some(_) | None => {
@@ -37,7 +38,7 @@ impl ClusterCore {
         let mut row = Task::clone(task);
         merge_containers(&mut row, &report.containers);
         row.health = task_health(&row, &definition);
-        row.last_status = row.last_status.max(report.status);
+        row.last_status = mutant!(ResurrectsStopped => report.status, row.last_status.max(report.status));
         row.pull_started_at = row.pull_started_at.or(report.pull_started_at);
         row.pull_stopped_at = row.pull_stopped_at.or(report.pull_stopped_at);
         row.execution_stopped_at = row.execution_stopped_at.or(report.execution_stopped_at);
@@ -62,7 +63,9 @@ impl ClusterCore {
         } else if stopped_by_itself && row.started_at.is_none() {
             self.count_start_failure(&row, out);
         }
-        if task.health != HealthStatus::Healthy && row.health == HealthStatus::Healthy && row.is_live() {
+        // A check may succeed before RUNNING is known, which is no success of the task yet.
+        let is_healthy = |task: &Task| task.health == HealthStatus::Healthy && task.started_at.is_some();
+        if !is_healthy(task) && is_healthy(&row) && row.is_live() {
             self.count_healthy(&row, out);
         }
         row

@@ -126,7 +126,7 @@ impl ClusterCore {
             deployment: Some(deployment.id),
             group: format!("service:{}", service.name).into(),
             started_by: Some(deployment.id.to_string().into()),
-            launch_type: service.launch_type,
+            launch_type: deployment.task_set.as_ref().map_or(service.launch_type, |set| set.launch_type),
             overrides: None,
             enable_execute_command: service.enable_execute_command,
             tags: self.service_task_tags(service, &definition),

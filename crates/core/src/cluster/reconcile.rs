@@ -21,6 +21,7 @@ mod retire;
 mod scale_in;
 mod settle;
 mod start;
+mod task_sets;
 mod work;
 
 pub use bounds::{RolloutBounds, rollout_bounds};
@@ -29,17 +30,21 @@ pub(super) use work::Work;
 use super::stopping::StopBecause;
 use super::timers::Timer;
 use super::{ClusterCore, Outbox, events};
-use plimsoll_model::{Deployment, RolloutState, SchedulingStrategy, Service, ServiceName, ServiceStatus, TaskId};
+use plimsoll_model::{
+    Deployment, DeploymentController, RolloutState, SchedulingStrategy, Service, ServiceName, ServiceStatus, TaskId,
+    Timestamp,
+};
 use std::sync::Arc;
 
 /// Passes over one service in one step. Stopping a task that no node was told of frees its place at once, so a pass
 /// may make the next one worthwhile; what is left after these waits for the next step.
 const PASSES_PER_SERVICE_MAX: usize = 4;
 
-/// One look at one service, and what came of it.
+/// One look at one service or at one of its task sets, and what came of it.
 #[derive(Debug)]
 struct Pass {
     service: Arc<Service>,
+    /// The deployment that gets tasks: the PRIMARY one, or the task set that is looked at.
     primary: Arc<Deployment>,
     started: Vec<TaskId>,
     stopped: Vec<TaskId>,
@@ -54,6 +59,31 @@ struct Pass {
     moves_out: bool,
     /// A task found no instance.
     unplaced: Option<events::Unplaced>,
+}
+
+impl Pass {
+    fn over(service: Arc<Service>, primary: Arc<Deployment>) -> Self {
+        Pass {
+            service,
+            primary,
+            started: Vec::new(),
+            stopped: Vec::new(),
+            make_room: false,
+            waits: false,
+            moving_in: 0,
+            moves_out: false,
+            unplaced: None,
+        }
+    }
+
+    fn is_of_task_set(&self) -> bool {
+        self.primary.task_set.is_some()
+    }
+
+    /// In whose name it speaks.
+    fn speaker(&self) -> events::Speaker {
+        events::Speaker::of(&self.primary)
+    }
 }
 
 impl ClusterCore {
@@ -74,6 +104,9 @@ impl ClusterCore {
         match service.status {
             ServiceStatus::Inactive => {}
             ServiceStatus::Draining => self.drain_deleted(&service, out),
+            ServiceStatus::Active if service.controller == DeploymentController::External => {
+                self.reconcile_task_sets(&service, budget, out);
+            }
             ServiceStatus::Active => {
                 self.judge(name, out);
                 let service = Arc::clone(&self.image.services[name]);
@@ -86,7 +119,12 @@ impl ClusterCore {
     }
 
     fn reconcile_replicas(&mut self, service: Arc<Service>, budget: &mut usize, out: &mut Outbox) {
-        let mut pass = self.begin_pass(service);
+        let pass = self.begin_pass(service);
+        self.run(pass, budget, out);
+    }
+
+    /// The stages of a pass over tasks of which there is to be a number.
+    fn run(&mut self, mut pass: Pass, budget: &mut usize, out: &mut Outbox) {
         self.continue_move(&mut pass, out);
         if pass.primary.rollout_state == RolloutState::Failed {
             self.tend_failed(&mut pass, out);
@@ -104,17 +142,7 @@ impl ClusterCore {
 
     fn begin_pass(&self, service: Arc<Service>) -> Pass {
         let primary = self.image.primary_deployment(&service.name).expect("an ACTIVE service has a primary").clone();
-        Pass {
-            service,
-            primary,
-            started: Vec::new(),
-            stopped: Vec::new(),
-            make_room: false,
-            waits: false,
-            moving_in: 0,
-            moves_out: false,
-            unplaced: None,
-        }
+        Pass::over(service, primary)
     }
 
     fn stop_as(
@@ -129,24 +157,33 @@ impl ClusterCore {
         pass.stopped.push(id);
     }
 
+    /// The task sets of a service share its timers, so that the earliest deadline counts.
+    fn look_again(&mut self, pass: &Pass, timer: Timer, at: Timestamp) {
+        if pass.is_of_task_set() {
+            self.timers.set_no_later(timer, at);
+        } else {
+            self.timers.set(timer, at);
+        }
+    }
+
     /// EV-2, one message for all tasks of a pass; EV-3 after it.
     fn say_what_moved(&mut self, pass: &Pass, out: &mut Outbox) {
         let name = &pass.service.name;
         if !pass.started.is_empty() {
-            self.add_event(name, events::started(name, &pass.started), out);
+            self.add_event(name, events::started(pass.speaker(), &pass.started), out);
         }
         if !pass.stopped.is_empty() && pass.moves_out {
             let zone = self.zone_of_task(pass.stopped[0]);
             self.add_event(name, events::moved_out(name, &zone, &pass.stopped), out);
         } else if !pass.stopped.is_empty() {
-            self.add_event(name, events::stopped(name, &pass.stopped), out);
+            self.add_event(name, events::stopped(pass.speaker(), &pass.stopped), out);
         }
         if pass.unplaced.is_none() && self.numbers(pass).missing() == 0 {
-            self.nothing_is_unplaced(name, out);
+            self.nothing_is_unplaced(name, &pass.speaker(), out);
         }
         if let Some(unplaced) = &pass.unplaced {
             let repeat_at = self.add_unplaced_event(name, unplaced, out);
-            self.timers.set(Timer::Repeat(name.clone()), repeat_at);
+            self.look_again(pass, Timer::Repeat(name.clone()), repeat_at);
         }
     }
 }

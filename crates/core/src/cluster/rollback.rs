@@ -31,19 +31,56 @@ fn restore(service: &mut Service, settings: &DeploymentSettings) {
     service.echo.extend(settings.echo.iter().map(|(name, value)| (name.clone(), value.clone())));
 }
 
+/// Why a deployment is given up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Because {
+    /// Its failures reached the threshold (DEP-44).
+    TooManyFailures,
+    /// A user wants it stopped (DEP-53).
+    Asked,
+}
+
+impl Because {
+    fn reason(self) -> &'static str {
+        match self {
+            Because::TooManyFailures => "ECS deployment circuit breaker: tasks failed to start.",
+            Because::Asked => "ECS deployment was stopped by a user.",
+        }
+    }
+
+    fn reason_of_rollback(self, target: DeploymentId) -> Arc<str> {
+        match self {
+            Because::TooManyFailures => {
+                format!("ECS deployment circuit breaker: rolling back to deploymentId {target}.").into()
+            }
+            Because::Asked => format!("ECS deployment was stopped: rolling back to deploymentId {target}.").into(),
+        }
+    }
+}
+
 impl ClusterCore {
-    /// The PRIMARY deployment starts no more tasks. Where the service wants it so, the last one that worked takes its
+    /// The PRIMARY deployment starts no more tasks. Where somebody wants it so, the last one that worked takes its
     /// place.
-    pub(super) fn break_circuit(&mut self, service: &Arc<Service>, primary: &Arc<Deployment>, out: &mut Outbox) {
+    pub(super) fn give_up(
+        &mut self,
+        service: &Arc<Service>,
+        primary: &Arc<Deployment>,
+        because: Because,
+        out: &mut Outbox,
+    ) {
+        let wanted = match because {
+            Because::TooManyFailures => service.deployment_configuration.circuit_breaker.rollback,
+            Because::Asked => true,
+        };
         // A rollback that fails is not rolled back in turn: that could go on for ever (DEP-46).
-        let may_go_back = service.deployment_configuration.circuit_breaker.rollback && primary.rolling_back.is_none();
+        let may_go_back = wanted && primary.rolling_back.is_none();
         let target = if may_go_back { self.rollback_target(&service.name) } else { None };
-        let now = self.now;
+        let (now, reason) = (self.now, Arc::<str>::from(because.reason()));
         self.update_deployment(
             primary.id,
             |row| {
                 row.rollout_state = RolloutState::Failed;
-                row.rollout_state_reason = "ECS deployment circuit breaker: tasks failed to start.".into();
+                row.rollout_state_reason = Arc::clone(&reason);
                 row.rolling_back = None;
                 row.next_start_at = None;
                 row.next_round_at = None;
@@ -51,10 +88,13 @@ impl ClusterCore {
             },
             out,
         );
-        self.add_event(&service.name, events::failed(&service.name, primary.id), out);
-        if let Some(target) = target {
-            let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {}.", target.id);
-            self.roll_back(service, primary.id, &target, reason.into(), out);
+        self.add_event(&service.name, events::failed(&service.name, primary.id, because), out);
+        if because == Because::TooManyFailures && primary.rolling_back.is_none() {
+            self.breaker_triggered(primary.id, out);
+        }
+        match target {
+            Some(target) => self.roll_back(service, primary.id, &target, because.reason_of_rollback(target.id), out),
+            None => self.deployment_is_stopped(primary, &reason, out),
         }
     }
 
@@ -75,6 +115,7 @@ impl ClusterCore {
         reason: Arc<str>,
         out: &mut Outbox,
     ) {
+        self.rollback_begins(given_up, target.id, &reason, out);
         let now = self.now;
         self.update_deployment(
             given_up,

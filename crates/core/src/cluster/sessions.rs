@@ -3,7 +3,7 @@
 
 use super::{ClusterCore, ConnectionId, Effect, Outbox};
 use crate::protocol::{Assignment, Commands, ToNode, Welcome};
-use plimsoll_model::{InstanceId, SessionId, Task, TaskId, Timestamp};
+use plimsoll_model::{Epoch, InstanceId, SessionId, Task, TaskId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -24,8 +24,12 @@ pub(super) struct Session {
     pub sequence: u64,
     /// `sequence` as it was at the last heartbeat.
     pub sequence_at_heartbeat: u64,
-    /// Heartbeats in a row that spoke of another session.
-    pub strange_heartbeats: u32,
+    /// Heartbeats in a row that spoke of another session, or knew too little of this one.
+    pub astray: u32,
+    /// How many times as many of them it takes as after a hello. Doubles with each welcome that they bring about: where
+    /// a round trip is longer than a heartbeat, the next ones would otherwise be answered before the last answer could
+    /// be heard, and no session would ever last.
+    pub patience: u32,
     /// The highest report applied; what comes again is only acknowledged again.
     pub reported: u64,
     acknowledge: bool,
@@ -33,23 +37,31 @@ pub(super) struct Session {
     stop: BTreeSet<TaskId>,
 }
 
-/// Sessions a core may open per millisecond of its life without repeating a number of the core before it.
+/// Sessions a core may open per millisecond of its life without repeating a number of one loaded later in its epoch.
 const SESSIONS_PER_MILLISECOND: u64 = 1 << 10;
+/// Numbers of one epoch: those of the next begin above them, whatever its clock says.
+const SESSIONS_PER_EPOCH: u64 = 1 << 42;
 
 impl Sessions {
     /// Numbers grow over loads too, so that a report of a session of the core before is stale.
-    pub fn new(loaded_at: Timestamp) -> Self {
-        let millis = u64::try_from(loaded_at.as_millis()).unwrap_or(0);
+    pub fn new(epoch: Epoch, loaded_at: Timestamp) -> Self {
+        let millis = loaded_at.millis_since(Timestamp::ZERO) % (SESSIONS_PER_EPOCH / SESSIONS_PER_MILLISECOND);
+        let of_epoch = epoch.0.saturating_mul(SESSIONS_PER_EPOCH);
         Sessions {
             by_instance: BTreeMap::new(),
             by_connection: BTreeMap::new(),
             owed: BTreeSet::new(),
-            next: millis.saturating_mul(SESSIONS_PER_MILLISECOND) + 1,
+            next: of_epoch.saturating_add(millis * SESSIONS_PER_MILLISECOND) + 1,
         }
     }
 
     pub fn of_instance(&self, instance: InstanceId) -> Option<&Session> {
         self.by_instance.get(&instance)
+    }
+
+    pub fn session_on(&self, connection: ConnectionId) -> Option<SessionId> {
+        let instance = self.by_connection.get(&connection)?;
+        self.by_instance.get(instance).map(|session| session.id)
     }
 
     pub fn of_connection(&mut self, connection: ConnectionId) -> Option<(InstanceId, &mut Session)> {
@@ -68,7 +80,8 @@ impl Sessions {
             connection,
             sequence: 0,
             sequence_at_heartbeat: 0,
-            strange_heartbeats: 0,
+            astray: 0,
+            patience: 1,
             reported: 0,
             acknowledge: false,
             start: BTreeSet::new(),

@@ -1,8 +1,9 @@
 //! Counting tasks that fail to start, and waiting longer after each (SVC-23, DEP-41..43).
 
-use super::events::consistently_failing;
+use super::events::{Speaker, consistently_failing};
 use super::{ClusterCore, Outbox};
 use plimsoll_model::{Deployment, DeploymentId, RolloutState, ServiceName, Task};
+use plimsoll_placement::mutant;
 
 /// The back-off begins with this failure in a row.
 const FAILURES_BEFORE_BACK_OFF: u32 = 3;
@@ -29,15 +30,15 @@ impl ClusterCore {
             deployment,
             |row: &mut Deployment| {
                 row.failed_tasks += u32::from(!row.has_run && row.rollout_state != RolloutState::Failed);
-                row.consecutive_start_failures += 1;
-                let wait_ms = back_off_ms(row.consecutive_start_failures);
+                row.consecutive_start_failures += mutant!(CountsFailuresTwice => 2, 1);
+                let wait_ms = mutant!(NoBackOff => 0, back_off_ms(row.consecutive_start_failures));
                 row.next_start_at = (wait_ms > 0).then(|| now.plus_millis(wait_ms));
                 row.updated_at = now;
             },
             out,
         );
         if row.consecutive_start_failures == FAILURES_BEFORE_BACK_OFF {
-            self.add_event(&service, consistently_failing(&service), out);
+            self.add_event(&service, consistently_failing(Speaker::of(&row)), out);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{ClusterCore, Outbox};
 use plimsoll_model::{DesiredStatus, StopCode, Task, TaskStatus};
+use plimsoll_placement::mutant;
 use std::sync::Arc;
 
 /// Why, in the words of TL-7 and TL-8.
@@ -42,7 +43,7 @@ impl ClusterCore {
         row.stop_code = Some(because.code);
         row.stopped_reason = Some(because.reason);
         row.stopping_at = Some(self.now);
-        if self.undelivered.contains(&row.id) {
+        if mutant!(StopsWithoutAsking => true, self.undelivered.contains(&row.id)) {
             row.last_status = TaskStatus::Stopped;
             row.stopped_at = Some(self.now);
             for container in &mut row.containers {

@@ -1,6 +1,6 @@
 //! Instants at which something is due although nothing happens.
 
-use plimsoll_model::{InstanceId, ServiceName, TaskId, Timestamp};
+use plimsoll_model::{DeploymentId, InstanceId, ServiceName, TaskId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -23,6 +23,7 @@ pub(super) enum Timer {
     Repeat(ServiceName),
     ForgetTask(TaskId),
     ForgetService(ServiceName),
+    ForgetServiceDeployment(DeploymentId),
     ForgetInstance(InstanceId),
     ForgetToken(Arc<str>, Arc<str>),
 }
@@ -35,6 +36,7 @@ impl Timer {
             Timer::Protection(_)
                 | Timer::ForgetTask(_)
                 | Timer::ForgetService(_)
+                | Timer::ForgetServiceDeployment(_)
                 | Timer::ForgetInstance(_)
                 | Timer::ForgetToken(..)
         )
@@ -57,6 +59,13 @@ impl Timers {
             self.queue.remove(&(before, timer.clone()));
         }
         self.queue.insert((at, timer));
+    }
+
+    /// Keeps an earlier deadline: several causes share the timer, and each is looked at when it is due.
+    pub fn set_no_later(&mut self, timer: Timer, at: Timestamp) {
+        if self.deadlines.get(&timer).is_none_or(|before| at < *before) {
+            self.set(timer, at);
+        }
     }
 
     pub fn cancel(&mut self, timer: &Timer) {
@@ -98,6 +107,10 @@ mod tests {
         assert_eq!(timers.pop_due(Timestamp::from_millis(19)), None);
         assert_eq!(timers.pop_due(Timestamp::from_millis(20)), Some(timer.clone()));
         timers.set(timer.clone(), Timestamp::from_millis(30));
+        timers.set_no_later(timer.clone(), Timestamp::from_millis(40));
+        assert_eq!(timers.first(), Some(Timestamp::from_millis(30)));
+        timers.set_no_later(timer.clone(), Timestamp::from_millis(25));
+        assert_eq!(timers.first(), Some(Timestamp::from_millis(25)));
         timers.cancel(&timer);
         assert_eq!(timers.first(), None);
     }

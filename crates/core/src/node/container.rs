@@ -2,6 +2,7 @@
 
 use super::{AdoptedContainer, AdoptedState, Run};
 use plimsoll_model::{Container, HealthStatus, NetworkBinding, TaskStatus, Timestamp};
+use plimsoll_placement::mutant;
 use std::sync::Arc;
 
 /// The longest `reason` a container shows (TL-13).
@@ -72,7 +73,7 @@ impl NodeContainer {
             AdoptedState::Running => container.run(now.minus_millis(found.ran_ms)),
             AdoptedState::Exited { exit_code, reason } => {
                 container.run(now.minus_millis(found.ran_ms));
-                container.end(now, exit_code, reason);
+                container.end(now, mutant!(ForgetsExitCodes => None, exit_code), reason);
             }
         }
         container

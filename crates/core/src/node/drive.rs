@@ -5,6 +5,7 @@ use super::task::NodeTask;
 use super::{Action, ContainerRef, LaunchSpec, NodeConfig};
 use crate::protocol::StopCause;
 use plimsoll_model::{DependencyCondition, HealthStatus, TaskDefinition, TaskStatus, Timestamp};
+use plimsoll_placement::mutant;
 use std::sync::Arc;
 
 /// Between the end of a stop's grace and asking again: the runtime needs a moment for SIGKILL to show (F-18).
@@ -134,14 +135,15 @@ impl NodeTask {
             if !self.containers[at].is_alive() || self.is_needed_by_living(at) {
                 continue;
             }
-            if self.containers[at].stop_again_at.is_none_or(|again| again <= now) {
+            let again_at = self.containers[at].stop_again_at;
+            if again_at.is_none_or(|again| mutant!(NeverStopsAgain => false, again <= now)) {
                 let index = self.containers[at].index;
                 actions.push(self.stop_action(index, config));
                 let patience_ms = self.stop_timeout_ms(index, config) + STOP_AGAIN_MS;
                 self.containers[at].start_deadline = None;
                 self.containers[at].stop_again_at = Some(now.plus_millis(patience_ms));
             }
-            wakeup = earlier(wakeup, self.containers[at].stop_again_at);
+            wakeup = earlier(wakeup, mutant!(NeverStopsAgain => None, self.containers[at].stop_again_at));
         }
         wakeup
     }

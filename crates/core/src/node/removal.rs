@@ -3,6 +3,7 @@
 use super::task::{NodeTask, Ownership};
 use super::{Action, NodeConfig};
 use plimsoll_model::Timestamp;
+use plimsoll_placement::mutant;
 
 /// Asked again when the runtime did not answer in this time.
 const REMOVE_AGAIN_MS: u64 = 30_000;
@@ -38,7 +39,7 @@ impl NodeTask {
         if now < next {
             return Removal::LookAgain(next);
         }
-        actions.push(Action::Remove { task: self.id });
+        mutant!(LeavesRemains => (), actions.push(Action::Remove { task: self.id }));
         let again = now.plus_millis(REMOVE_AGAIN_MS);
         self.remove_again_at = Some(again);
         Removal::LookAgain(again)

@@ -7,6 +7,7 @@ use super::task::{NodeTask, Ownership};
 use super::{Identity, NodeCore, Outbox};
 use crate::protocol::{Assignment, Commands, FromNode, Heartbeat, Hello, Report, StopCause, ToNode, Welcome};
 use plimsoll_model::{Epoch, SessionId, TaskId, Timestamp};
+use plimsoll_placement::mutant;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -33,7 +34,13 @@ struct Session {
     resyncing: bool,
     next_report: u64,
     in_flight: Option<InFlight>,
+    /// How many heartbeats an acknowledgement may take. Doubles when it takes longer: it speaks of the last report only,
+    /// so where a round trip is longer than a heartbeat no report would ever be acknowledged.
+    patience: u64,
 }
+
+/// How many heartbeats an acknowledgement may take at most.
+const PATIENCE_MAX: u64 = 16;
 
 /// A report that is not acknowledged.
 #[derive(Debug)]
@@ -46,7 +53,8 @@ struct InFlight {
 impl Session {
     /// Said twice, or overtaken by commands or by a newer session: it may list tasks that have come and gone since.
     fn has_passed(&self, welcome: &Welcome) -> bool {
-        self.epoch == welcome.epoch && (self.id, self.received) >= (welcome.session, welcome.sequence)
+        let passed = (self.id, self.received) >= (welcome.session, welcome.sequence);
+        self.epoch == welcome.epoch && mutant!(LateWelcomeIsObeyed => false, passed)
     }
 }
 
@@ -94,14 +102,14 @@ impl NodeCore {
 
     fn welcome(&mut self, now: Timestamp, welcome: Welcome, out: &mut Outbox) {
         let Some(link) = &mut self.link else { return };
-        let answers_hello = std::mem::take(&mut link.hello_pending);
-        if welcome.epoch < self.identity.epoch {
+        if mutant!(OldEpochIsObeyed => false, welcome.epoch < self.identity.epoch) {
             // The control plane went back in time: what it wants may be what it wanted long ago (I-30, F-9).
             return;
         }
         if link.session.as_ref().is_some_and(|session| session.has_passed(&welcome)) {
             return;
         }
+        let answers_hello = std::mem::take(&mut link.hello_pending);
         let before = link.session.take();
         let next_report = before.as_ref().filter(|session| session.id == welcome.session).map(|one| one.next_report);
         let in_flight = before.and_then(|session| session.in_flight);
@@ -115,6 +123,7 @@ impl NodeCore {
             resyncing: false,
             next_report: next_report.unwrap_or(1),
             in_flight: None,
+            patience: 1,
         });
         let identity = Identity { instance: Some(welcome.instance), epoch: welcome.epoch };
         if identity != self.identity {
@@ -158,7 +167,7 @@ impl NodeCore {
         }
         self.touch(now, assignment.task, out, |task| {
             task.define(now, assignment, cluster);
-            if assignment.stopping {
+            if mutant!(WelcomeDoesNotStop => false, assignment.stopping) {
                 task.stop_because(StopCause::Requested);
             }
             // It is listed, so its end is not known there.
@@ -172,7 +181,7 @@ impl NodeCore {
         if stale || commands.sequence <= session.received || session.resyncing {
             return;
         }
-        if commands.sequence > session.received + 1 {
+        if mutant!(GapIsIgnored => false, commands.sequence > session.received + 1) {
             session.resyncing = true;
             out.messages.push(FromNode::Resync { session: session.id });
             return;
@@ -197,6 +206,7 @@ impl NodeCore {
             return;
         }
         let Some(report) = session.in_flight.take_if(|report| report.sequence <= sequence) else { return };
+        session.patience = 1;
         for id in report.tasks {
             if !self.unreported.contains(&id) {
                 self.touch(now, id, out, |task| task.acknowledged = true);
@@ -236,8 +246,11 @@ impl NodeCore {
         if session.resyncing {
             out.messages.push(FromNode::Resync { session: session.id });
         }
-        let overdue = |report: &mut InFlight| now.millis_since(report.sent_at) >= interval_ms;
+        let patience_ms = interval_ms.saturating_mul(session.patience);
+        let overdue =
+            |report: &mut InFlight| mutant!(ReportsOnce => false, now.millis_since(report.sent_at) >= patience_ms);
         if let Some(report) = session.in_flight.take_if(overdue) {
+            session.patience = (2 * session.patience).min(PATIENCE_MAX);
             self.unreported.extend(report.tasks);
         }
     }

@@ -210,12 +210,12 @@ pub fn resources(cpu_units: u32, memory_mib: u32) -> Resources {
 
 pub fn create_service(
     name: &str,
-    definition: Arc<TaskDefinition>,
+    definition: impl Into<Option<Arc<TaskDefinition>>>,
     desired_count: u32,
 ) -> plimsoll_core::command::CreateService {
     plimsoll_core::command::CreateService {
         name: ServiceName::parse(name).unwrap(),
-        definition,
+        definition: definition.into(),
         desired_count,
         launch_type: LaunchType::Ec2,
         scheduling_strategy: SchedulingStrategy::Replica,

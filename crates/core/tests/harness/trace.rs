@@ -1,7 +1,9 @@
 //! Batches and messages as lines a person can read: ids become `t1`, `d1` and the names of nodes.
 
 use plimsoll_core::protocol::ToNode;
-use plimsoll_model::{Batch, Deployment, DeploymentId, Image, Instance, InstanceId, Service, Task, TaskId, TaskStatus};
+use plimsoll_model::{
+    Batch, Deployment, DeploymentId, Image, Instance, InstanceId, Service, Task, TaskId, TaskSet, TaskStatus,
+};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
@@ -24,9 +26,14 @@ impl Labels {
         *self.by_label.get(label).unwrap_or_else(|| panic!("no task {label}"))
     }
 
-    fn deployment(&mut self, id: DeploymentId) -> String {
+    pub fn deployment(&mut self, id: DeploymentId) -> String {
         let next = format!("d{}", self.deployments.len() + 1);
         self.deployments.entry(id).or_insert(next).clone()
+    }
+
+    pub fn find_deployment(&self, label: &str) -> DeploymentId {
+        let found = self.deployments.iter().find(|(_, known)| *known == label);
+        *found.unwrap_or_else(|| panic!("no deployment {label}")).0
     }
 
     pub fn name_instance(&mut self, id: InstanceId, name: &str) {
@@ -116,6 +123,9 @@ fn service(before: Option<&Service>, row: &Service) -> Option<String> {
 }
 
 fn deployment(before: Option<&Deployment>, row: &Deployment, labels: &mut Labels) -> Option<String> {
+    if let Some(set) = &row.task_set {
+        return task_set(before, row, set, labels);
+    }
     let shown =
         |row: &Deployment| (row.status, row.desired_count, row.rollout_state, row.failed_tasks, row.next_start_at);
     if before.map(shown) == Some(shown(row)) {
@@ -132,6 +142,29 @@ fn deployment(before: Option<&Deployment>, row: &Deployment, labels: &mut Labels
     if row.failed_tasks > 0 {
         line += &format!(", {} failed", row.failed_tasks);
     }
+    if let Some(at) = row.next_start_at {
+        line += &format!(", next start in {} s", at.millis_since(row.updated_at) / 1_000);
+    }
+    Some(line)
+}
+
+fn task_set(before: Option<&Deployment>, row: &Deployment, set: &TaskSet, labels: &mut Labels) -> Option<String> {
+    let shown = |row: &Deployment, set: &TaskSet| {
+        (row.status, row.desired_count, row.failed_tasks, row.next_start_at, set.scale, set.stability)
+    };
+    let shown_before = before.and_then(|before| Some(shown(before, before.task_set.as_ref()?)));
+    if shown_before == Some(shown(row, set)) {
+        return None;
+    }
+    let mut line = format!(
+        "task set {}: {}, {}, scale {} %, desired {}, {}",
+        labels.deployment(row.id),
+        row.status.as_str(),
+        row.definition,
+        f64::from(set.scale.thousandths()) / 1_000.0,
+        row.desired_count,
+        set.stability.as_str()
+    );
     if let Some(at) = row.next_start_at {
         line += &format!(", next start in {} s", at.millis_since(row.updated_at) / 1_000);
     }

@@ -4,14 +4,14 @@ use super::definitions::{self, UsedBy};
 use super::input::{echo, invalid, non_empty, unexpected, unsigned};
 use super::launch::{self, Capacity};
 use super::service::{self, DaemonWishes, Extras, Rebalancing};
-use super::{fingerprint, placement, tags};
+use super::{external_service, fingerprint, placement, tags};
 use crate::Context;
 use crate::resolve;
 use plimsoll_core::{Command, Output, command};
 use plimsoll_ecs_api::{ApiError, parse, types};
 use plimsoll_model::{
-    CircuitBreaker, DeploymentConfiguration, LaunchType, PlacementConstraint, PlacementStrategy, PropagateTags,
-    SchedulingStrategy, ServiceName,
+    CircuitBreaker, DeploymentConfiguration, DeploymentController, LaunchType, PlacementConstraint, PlacementStrategy,
+    PropagateTags, SchedulingStrategy, ServiceName,
 };
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -21,12 +21,21 @@ pub(super) async fn run(context: &Context, input: &Value) -> Result<types::Creat
     let name = request.service_name.as_deref().unwrap_or_default();
     let name = ServiceName::parse(name).map_err(|error| invalid(error.to_string()))?;
     let plan = Plan::read(&request)?;
-    let reference = definitions::reference(context, request.task_definition.as_deref())?;
+    let reference = match plan.controller {
+        DeploymentController::Ecs => Some(definitions::reference(context, request.task_definition.as_deref())?),
+        DeploymentController::External => None,
+    };
     let cluster = resolve::cluster(context, request.cluster.as_deref())?;
-    let definition = definitions::usable(context, reference.as_ref(), UsedBy::Service).await?;
-    launch::check_compatible(plan.launch_type, &definition)?;
-    launch::check_network(definition.network_mode, request.network_configuration.as_ref())?;
-    service::check_load_balancers(request.load_balancers.as_ref(), &definition)?;
+    let definition = match reference {
+        Some(reference) => {
+            let definition = definitions::usable(context, reference.as_ref(), UsedBy::Service).await?;
+            launch::check_compatible(plan.launch_type, &definition)?;
+            launch::check_network(definition.network_mode, request.network_configuration.as_ref())?;
+            service::check_load_balancers(request.load_balancers.as_ref(), &definition)?;
+            Some(definition)
+        }
+        None => None,
+    };
     let token = request.client_token.as_deref().filter(|token| !token.is_empty());
     let command = command::CreateService {
         name: name.clone(),
@@ -58,6 +67,7 @@ pub(super) async fn run(context: &Context, input: &Value) -> Result<types::Creat
 
 /// What the request says about scheduling, by itself.
 struct Plan {
+    controller: DeploymentController,
     scheduling: SchedulingStrategy,
     launch_type: LaunchType,
     deployment_configuration: DeploymentConfiguration,
@@ -83,9 +93,13 @@ impl Plan {
                 controller: request.deployment_controller.as_ref(),
             },
         )?;
-        // First: an EXTERNAL controller needs no desiredCount, so its absence is not what is wrong (SVC-2).
+        let controller = service::controller(request.deployment_controller.as_ref())?;
+        let controller = controller.unwrap_or(DeploymentController::Ecs);
+        let is_external = controller == DeploymentController::External;
+        if is_external {
+            external_service::check_creation(request)?;
+        }
         Extras {
-            deployment_controller: request.deployment_controller.as_ref(),
             service_connect: request.service_connect_configuration.as_ref(),
             volumes: request.volume_configurations.as_ref(),
             lattice: request.vpc_lattice_configurations.as_ref(),
@@ -93,7 +107,7 @@ impl Plan {
             monitoring: request.monitoring.as_ref(),
         }
         .check()?;
-        if scheduling == SchedulingStrategy::Replica && request.desired_count.is_none() {
+        if scheduling == SchedulingStrategy::Replica && request.desired_count.is_none() && !is_external {
             return Err(invalid("desiredCount cannot be empty."));
         }
         let launch_type = launch::launch_type(&Capacity {
@@ -119,13 +133,14 @@ impl Plan {
             },
         };
         let rebalancing = Rebalancing {
+            controller,
             scheduling,
             maximum_percent: deployment_configuration.maximum_percent,
             constraints: &constraints,
             strategies: &strategies,
         }
         .setting(request.availability_zone_rebalancing.as_deref())?;
-        Ok(Plan { scheduling, launch_type, deployment_configuration, constraints, strategies, rebalancing })
+        Ok(Plan { controller, scheduling, launch_type, deployment_configuration, constraints, strategies, rebalancing })
     }
 }
 

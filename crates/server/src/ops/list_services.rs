@@ -4,7 +4,7 @@ use crate::Context;
 use crate::resolve;
 use plimsoll_ecs_api::page::Pager;
 use plimsoll_ecs_api::{ApiError, Operation, parse, types};
-use plimsoll_model::{Image, Service, ServiceName, ServiceStatus};
+use plimsoll_model::{Image, LaunchType, Service, ServiceName, ServiceStatus};
 use serde_json::Value;
 use std::ops::Bound;
 
@@ -45,7 +45,7 @@ impl Filter {
     fn fits(&self, row: &Service) -> bool {
         let is = |wanted: &Option<String>, actual: &str| wanted.as_ref().is_none_or(|wanted| wanted == actual);
         row.status == ServiceStatus::Active
-            && is(&self.launch_type, row.launch_type.as_str())
+            && is(&self.launch_type, row.shown_launch_type().map_or("", LaunchType::as_str))
             && is(&self.scheduling_strategy, row.scheduling_strategy.as_str())
             && is(&self.resource_management_type, "CUSTOMER")
     }

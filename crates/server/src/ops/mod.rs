@@ -5,20 +5,27 @@
 //! request says by itself, then the cluster, then what it refers to, then state.
 
 mod attribute_target;
+mod continue_service_deployment;
 mod create_cluster;
 mod create_service;
+mod create_task_set;
 mod definitions;
 mod delete_attributes;
 mod delete_cluster;
 mod delete_service;
+mod delete_task_set;
 mod deregister_container_instance;
 mod deregister_task_definition;
 mod describe_clusters;
 mod describe_container_instances;
+mod describe_service_deployments;
+mod describe_service_revisions;
 mod describe_services;
 mod describe_task_definition;
+mod describe_task_sets;
 mod describe_tasks;
 mod discover_poll_endpoint;
+mod external_service;
 mod fingerprint;
 mod get_task_protection;
 mod input;
@@ -26,6 +33,7 @@ mod launch;
 mod list_attributes;
 mod list_clusters;
 mod list_container_instances;
+mod list_service_deployments;
 mod list_services;
 mod list_task_definition_families;
 mod list_task_definitions;
@@ -39,17 +47,21 @@ mod run_task;
 mod service;
 mod start_task;
 mod state_change;
+mod stop_service_deployment;
 mod stop_task;
 mod submit_container_state_change;
 mod submit_task_state_change;
 mod tags;
 mod task_launch;
+mod task_set;
 #[cfg(test)]
 mod tests;
 mod update_container_agent;
 mod update_container_instances_state;
 mod update_service;
+mod update_service_primary_task_set;
 mod update_task_protection;
+mod update_task_set;
 
 use crate::Context;
 use plimsoll_ecs_api::{ApiError, Call, Operation, not_implemented, parse};
@@ -60,38 +72,35 @@ use serde_json::Value;
 pub async fn dispatch(context: &Context, operation: &'static Operation, input: Value) -> Result<Value, ApiError> {
     let call = operation.call.ok_or_else(|| not_implemented(operation))?;
     match call {
-        Call::ContinueServiceDeployment
-        | Call::CreateCapacityProvider
-        | Call::CreateTaskSet
+        Call::CreateCapacityProvider
         | Call::DeleteCapacityProvider
-        | Call::DeleteTaskSet
         | Call::DescribeCapacityProviders
-        | Call::DescribeServiceDeployments
-        | Call::DescribeServiceRevisions
-        | Call::DescribeTaskSets
-        | Call::ListServiceDeployments
         | Call::PutClusterCapacityProviders
-        | Call::StopServiceDeployment
-        | Call::UpdateCapacityProvider
-        | Call::UpdateServicePrimaryTaskSet
-        | Call::UpdateTaskSet => Err(not_implemented(operation)),
+        | Call::UpdateCapacityProvider => Err(not_implemented(operation)),
+        Call::ContinueServiceDeployment => answer(continue_service_deployment::run(context, parse(input)?).await),
         Call::CreateCluster => answer(create_cluster::run(context, parse(input)?).await),
         Call::CreateService => answer(create_service::run(context, &input).await),
+        Call::CreateTaskSet => answer(create_task_set::run(context, &input).await),
         Call::DeleteAttributes => answer(delete_attributes::run(context, parse(input)?).await),
         Call::DeleteCluster => answer(delete_cluster::run(context, parse(input)?).await),
         Call::DeleteService => answer(delete_service::run(context, parse(input)?).await),
+        Call::DeleteTaskSet => answer(delete_task_set::run(context, parse(input)?).await),
         Call::DeregisterContainerInstance => answer(deregister_container_instance::run(context, parse(input)?).await),
         Call::DeregisterTaskDefinition => answer(deregister_task_definition::run(context, parse(input)?).await),
         Call::DescribeClusters => answer(describe_clusters::run(context, parse(input)?).await),
         Call::DescribeContainerInstances => answer(describe_container_instances::run(context, parse(input)?).await),
+        Call::DescribeServiceDeployments => answer(describe_service_deployments::run(context, parse(input)?).await),
+        Call::DescribeServiceRevisions => answer(describe_service_revisions::run(context, parse(input)?).await),
         Call::DescribeServices => answer(describe_services::run(context, parse(input)?).await),
         Call::DescribeTaskDefinition => answer(describe_task_definition::run(context, parse(input)?).await),
+        Call::DescribeTaskSets => answer(describe_task_sets::run(context, parse(input)?).await),
         Call::DescribeTasks => answer(describe_tasks::run(context, parse(input)?).await),
         Call::DiscoverPollEndpoint => answer(Ok(discover_poll_endpoint::run(context))),
         Call::GetTaskProtection => answer(get_task_protection::run(context, parse(input)?).await),
         Call::ListAttributes => answer(list_attributes::run(context, operation, input).await),
         Call::ListClusters => answer(list_clusters::run(context, operation, &input).await),
         Call::ListContainerInstances => answer(list_container_instances::run(context, operation, input).await),
+        Call::ListServiceDeployments => answer(list_service_deployments::run(context, operation, input).await),
         Call::ListServices => answer(list_services::run(context, operation, input).await),
         Call::ListTaskDefinitionFamilies => answer(list_task_definition_families::run(context, operation, input).await),
         Call::ListTaskDefinitions => answer(list_task_definitions::run(context, operation, input).await),
@@ -101,6 +110,7 @@ pub async fn dispatch(context: &Context, operation: &'static Operation, input: V
         Call::RegisterTaskDefinition => answer(register_task_definition::run(context, input).await),
         Call::RunTask => answer(run_task::run(context, &input).await),
         Call::StartTask => answer(start_task::run(context, parse(input)?).await),
+        Call::StopServiceDeployment => answer(stop_service_deployment::run(context, parse(input)?).await),
         Call::StopTask => answer(stop_task::run(context, parse(input)?).await),
         Call::SubmitContainerStateChange => answer(submit_container_state_change::run(context, parse(input)?).await),
         Call::SubmitTaskStateChange => answer(submit_task_state_change::run(context, parse(input)?).await),
@@ -109,7 +119,9 @@ pub async fn dispatch(context: &Context, operation: &'static Operation, input: V
             answer(update_container_instances_state::run(context, parse(input)?).await)
         }
         Call::UpdateService => answer(update_service::run(context, parse(input)?).await),
+        Call::UpdateServicePrimaryTaskSet => answer(update_service_primary_task_set::run(context, parse(input)?).await),
         Call::UpdateTaskProtection => answer(update_task_protection::run(context, parse(input)?).await),
+        Call::UpdateTaskSet => answer(update_task_set::run(context, parse(input)?).await),
     }
 }
 

@@ -6,8 +6,8 @@ use crate::resolve::ActiveCluster;
 use plimsoll_core::command::CircuitBreakerUpdate;
 use plimsoll_ecs_api::{ApiError, types};
 use plimsoll_model::{
-    FailureThreshold, PlacementConstraint, PlacementStrategy, SchedulingStrategy, ServiceName, SpreadField,
-    TaskDefinition, ThresholdKind, Timestamp,
+    DeploymentController, FailureThreshold, PlacementConstraint, PlacementStrategy, SchedulingStrategy, ServiceName,
+    SpreadField, TaskDefinition, ThresholdKind, Timestamp,
 };
 use serde_json::{Map, Value};
 
@@ -20,7 +20,6 @@ const DAEMON_MAXIMUM_PERCENT: &str = "The daemon scheduling strategy does not su
 
 /// Members of both requests that belong to features this server does not have.
 pub(super) struct Extras<'a> {
-    pub(super) deployment_controller: Option<&'a types::DeploymentController>,
     pub(super) service_connect: Option<&'a types::ServiceConnectConfiguration>,
     pub(super) volumes: Option<&'a Vec<types::ServiceVolumeConfiguration>>,
     pub(super) lattice: Option<&'a Vec<types::VpcLatticeConfiguration>>,
@@ -28,14 +27,19 @@ pub(super) struct Extras<'a> {
     pub(super) monitoring: Option<&'a types::MonitoringConfiguration>,
 }
 
+/// The controller a request asks for; None leaves it as it is.
+pub(super) fn controller(
+    given: Option<&types::DeploymentController>,
+) -> Result<Option<DeploymentController>, ApiError> {
+    let Some(kind) = given.and_then(|controller| controller.r#type.as_deref()) else { return Ok(None) };
+    let controller = DeploymentController::parse(kind).ok_or_else(|| {
+        unsupported(format!("Deployment controller {kind} is not supported by this server: use ECS or EXTERNAL."))
+    })?;
+    Ok(Some(controller))
+}
+
 impl Extras<'_> {
     pub(super) fn check(&self) -> Result<(), ApiError> {
-        let controller = self.deployment_controller.and_then(|controller| controller.r#type.as_deref());
-        if let Some(other) = controller.filter(|kind| *kind != "ECS") {
-            return Err(unsupported(format!(
-                "Deployment controller {other} is not supported by this server: use ECS."
-            )));
-        }
         let refused = [
             ("serviceConnectConfiguration", self.service_connect.is_some_and(|connect| connect.enabled)),
             ("volumeConfigurations", non_empty(self.volumes)),
@@ -165,6 +169,7 @@ pub(super) fn check_load_balancers(
 
 /// What decides whether zones can be rebalanced (SVC-60).
 pub(super) struct Rebalancing<'a> {
+    pub(super) controller: DeploymentController,
     pub(super) scheduling: SchedulingStrategy,
     pub(super) maximum_percent: u32,
     pub(super) constraints: &'a [PlacementConstraint],
@@ -184,7 +189,8 @@ impl Rebalancing<'_> {
             PlacementConstraint::MemberOf(expression) => expression.contains(ZONE_ATTRIBUTE),
             PlacementConstraint::DistinctInstance => false,
         };
-        self.scheduling == SchedulingStrategy::Replica
+        self.controller == DeploymentController::Ecs
+            && self.scheduling == SchedulingStrategy::Replica
             && self.maximum_percent > 100
             && self.strategies.first().is_none_or(by_zone)
             && !self.constraints.iter().any(on_zone)
@@ -194,7 +200,7 @@ impl Rebalancing<'_> {
     pub(super) fn setting(&self, given: Option<&str>) -> Result<bool, ApiError> {
         match given {
             Some("ENABLED") if !self.is_possible() => Err(invalid(
-                "Availability Zone rebalancing needs the REPLICA strategy, a maximumPercent above 100, no strategy or \
+                "Availability Zone rebalancing needs the ECS controller, the REPLICA strategy, a maximumPercent above 100, no strategy or \
                  spread over attribute:ecs.availability-zone as the first, and no constraint on ecs.availability-zone.",
             )),
             Some(given) => Ok(given == "ENABLED"),

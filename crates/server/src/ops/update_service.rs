@@ -9,7 +9,9 @@ use crate::error_map::command_error;
 use crate::resolve;
 use plimsoll_core::{Command, CommandError, Output, command};
 use plimsoll_ecs_api::{ApiError, types};
-use plimsoll_model::{PlacementConstraint, PlacementStrategy, PropagateTags, Service, TaskDefinition};
+use plimsoll_model::{
+    DeploymentController, PlacementConstraint, PlacementStrategy, PropagateTags, Service, TaskDefinition,
+};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -67,6 +69,7 @@ pub(super) async fn run(
 
 /// What the request says by itself.
 struct Changes {
+    controller: Option<DeploymentController>,
     percentages: Percentages,
     /// Absent means unchanged, empty means none (SVC-12).
     constraints: Option<Vec<PlacementConstraint>>,
@@ -84,7 +87,6 @@ impl Changes {
             return Err(invalid("The platform version must be null when specifying an EC2 launch type."));
         }
         Extras {
-            deployment_controller: request.deployment_controller.as_ref(),
             service_connect: request.service_connect_configuration.as_ref(),
             volumes: request.volume_configurations.as_ref(),
             lattice: request.vpc_lattice_configurations.as_ref(),
@@ -93,6 +95,7 @@ impl Changes {
         }
         .check()?;
         Ok(Changes {
+            controller: service::controller(request.deployment_controller.as_ref())?,
             percentages: service::deployment_configuration(request.deployment_configuration.as_ref())?,
             constraints: request.placement_constraints.as_deref().map(placement::constraints).transpose()?,
             strategies: request.placement_strategy.as_deref().map(placement::strategies).transpose()?,
@@ -107,6 +110,9 @@ impl Changes {
         definition: Option<&TaskDefinition>,
     ) -> Result<Option<bool>, ApiError> {
         let scheduling = row.scheduling_strategy;
+        if self.controller.is_some_and(|controller| controller != row.controller) {
+            return Err(unsupported("Changing the deployment controller is not supported by this server."));
+        }
         service::check_daemon(
             scheduling,
             &DaemonWishes {
@@ -123,6 +129,7 @@ impl Changes {
             service::check_load_balancers(request.load_balancers.as_ref(), definition)?;
         }
         let rebalancing = Rebalancing {
+            controller: row.controller,
             scheduling,
             maximum_percent: self.percentages.maximum.unwrap_or(row.deployment_configuration.maximum_percent),
             constraints: self.constraints.as_ref().unwrap_or(&row.placement_constraints),

@@ -9,13 +9,17 @@ mod definition;
 mod instance;
 mod resources;
 mod service;
+mod service_deployment;
 mod task;
+mod task_set;
 
 pub(crate) use cluster::{ClusterInclude, ClusterView};
 pub(crate) use definition::definition;
 pub(crate) use instance::InstanceView;
 pub(crate) use service::ServiceView;
+pub(crate) use service_deployment::{ServiceDeploymentView, service_deployment_brief, service_revision};
 pub(crate) use task::TaskView;
+pub(crate) use task_set::TaskSetView;
 
 use crate::resolve::Arns;
 use plimsoll_core::{Failure, FailureReason};

@@ -1,11 +1,12 @@
 //! A service as ECS shows it, with its deployments and events (SVC-8, SVC-11, DEP-1, DEP-2).
 
-use super::{ShowTags, count, seconds, text};
+use super::service_deployment::RevisionCounts;
+use super::{ShowTags, TaskSetView, count, seconds, text};
 use crate::resolve::Arns;
 use plimsoll_ecs_api::types;
 use plimsoll_model::{
-    CircuitBreaker, Counts, Deployment, DeploymentStatus, Image, PlacementConstraint, PlacementStrategy, Service,
-    ServiceEvent, SpreadField, Timestamp,
+    CircuitBreaker, Counts, Deployment, DeploymentConfiguration, DeploymentController, DeploymentId, DeploymentStatus,
+    Image, PlacementConstraint, PlacementStrategy, Service, ServiceEvent, SpreadField, Timestamp,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -20,18 +21,26 @@ pub(crate) struct ServiceView {
     counts: Counts,
     /// PRIMARY first, then newest first.
     deployments: Vec<(Arc<Deployment>, Counts)>,
+    /// The newest entry of its history.
+    current: Option<DeploymentId>,
+    /// Instead of deployments, with an EXTERNAL controller.
+    task_sets: Vec<TaskSetView>,
     /// Newest first.
     events: Vec<Arc<ServiceEvent>>,
 }
 
 impl ServiceView {
     pub(crate) fn collect(image: &Image, row: &Arc<Service>) -> Self {
-        let shown = |deployment: &&Arc<Deployment>| deployment.status != DeploymentStatus::Inactive;
+        let shown = |deployment: &&Arc<Deployment>| {
+            deployment.status != DeploymentStatus::Inactive && deployment.task_set.is_none()
+        };
         let with_counts = |one: &Arc<Deployment>| (Arc::clone(one), image.deployment_counts(one.id));
         ServiceView {
             row: Arc::clone(row),
             counts: image.service_counts(&row.name),
             deployments: image.deployments_of_service(&row.name).filter(shown).map(with_counts).collect(),
+            current: image.service_deployments_of(&row.name).next().map(|entry| entry.id),
+            task_sets: TaskSetView::all_of(image, &row.name),
             events: image.events_of_service(&row.name).rev().take(EVENTS_MAX).cloned().collect(),
         }
     }
@@ -61,11 +70,14 @@ impl ServiceView {
             desired_count: count(row.desired_count),
             running_count: count(self.counts.running),
             pending_count: count(self.counts.pending),
-            launch_type: Some(row.launch_type.as_str().into()),
+            launch_type: row.shown_launch_type().map(|launch_type| launch_type.as_str().into()),
             task_definition: row.definition.as_ref().map(|id| arns.definition(id)),
-            deployment_configuration: Some(deployment_configuration(row)),
-            deployment_controller: Some(types::DeploymentController { r#type: Some("ECS".into()) }),
+            deployment_configuration: Some(deployment_configuration(row.deployment_configuration)),
+            deployment_controller: Some(types::DeploymentController { r#type: Some(row.controller.as_str().into()) }),
+            current_service_deployment: self.current.map(|id| arns.service_deployment(&row.name, id)),
+            current_service_revisions: (row.controller == DeploymentController::Ecs).then(|| self.revisions(arns)),
             deployments: Some(self.deployments.iter().map(|one| self.deployment(arns, one)).collect()),
+            task_sets: self.shown_task_sets(arns, tags),
             events: Some(self.events.iter().map(|one| event(one)).collect()),
             placement_constraints: Some(row.placement_constraints.iter().map(constraint).collect()),
             placement_strategy: Some(row.placement_strategy.iter().map(strategy).collect()),
@@ -87,6 +99,13 @@ impl ServiceView {
             tags: Some(tags.of(&row.tags)),
             ..Default::default()
         }
+    }
+
+    /// Of every deployment that is listed.
+    fn revisions(&self, arns: &Arns) -> Vec<types::ServiceCurrentRevisionSummary> {
+        let counts =
+            self.deployments.iter().map(|(one, counts)| RevisionCounts::new(one.id, one.desired_count, *counts));
+        counts.map(|one| one.current(arns, &self.row.name)).collect()
     }
 
     /// A deployment of before its settings were kept has those of the service, if it is the newest.
@@ -114,17 +133,23 @@ impl ServiceView {
         }
     }
 
+    fn shown_task_sets(&self, arns: &Arns, tags: ShowTags) -> Option<Vec<types::TaskSet>> {
+        let has_them = self.row.controller == DeploymentController::External;
+        has_them.then(|| self.task_sets.iter().map(|one| one.render(arns, tags)).collect())
+    }
+
+    /// What the PRIMARY task set says comes before what the service says by itself (SVC-53).
     fn echoed<T: DeserializeOwned>(&self, member: &str) -> Option<T> {
-        echoed(&self.row.echo, member)
+        let of_primary = self.task_sets.iter().find_map(|set| set.primary_member(member));
+        of_primary.or_else(|| echoed(&self.row.echo, member))
     }
 }
 
-fn echoed<T: DeserializeOwned>(echo: &Map<String, Value>, member: &str) -> Option<T> {
+pub(super) fn echoed<T: DeserializeOwned>(echo: &Map<String, Value>, member: &str) -> Option<T> {
     echo.get(member).and_then(|value| serde_json::from_value(value.clone()).ok())
 }
 
-fn deployment_configuration(row: &Service) -> types::DeploymentConfiguration {
-    let configuration = row.deployment_configuration;
+pub(super) fn deployment_configuration(configuration: DeploymentConfiguration) -> types::DeploymentConfiguration {
     types::DeploymentConfiguration {
         maximum_percent: Some(count(configuration.maximum_percent)),
         minimum_healthy_percent: Some(count(configuration.minimum_healthy_percent)),

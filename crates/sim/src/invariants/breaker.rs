@@ -18,7 +18,9 @@ pub(super) fn i_11_failing_deployments(step: &Step) -> Result<(), Broken> {
         if let Some(before) = before {
             rollout_state(step, before, row)?;
             back_off(step.now, before, row)?;
-            if before.status != DeploymentStatus::Primary && row.status == DeploymentStatus::Primary {
+            // Which task set is PRIMARY is its maker's affair.
+            let is_rollout = row.task_set.is_none();
+            if is_rollout && before.status != DeploymentStatus::Primary && row.status == DeploymentStatus::Primary {
                 let from = row.rolling_back.as_ref().and_then(|back| step.before.deployments.get(&back.from));
                 way_back(step, before, row, from.map(|row| &**row))?;
             }
@@ -51,12 +53,19 @@ fn rollout_state(step: &Step, before: &Deployment, row: &Deployment) -> Result<(
     let id = row.id;
     match (before.rollout_state, row.rollout_state) {
         (InProgress, Failed) => {
+            // A daemon's desired count moves with the instances, in the middle of a step too.
+            let mut rows =
+                step.before.services.get(&row.service).into_iter().chain(step.after.services.get(&row.service));
             let service = step.after.services.get(&row.service);
-            let tripped = service.is_some_and(|service| {
+            let tripped = rows.any(|service| {
                 let enabled = service.deployment_configuration.circuit_breaker.enable;
                 enabled && u64::from(row.failed_tasks) >= threshold(service)
             });
-            require(tripped, "I-11", || format!("{id} failed before its threshold: {row:?} of {service:?}"))?;
+            let asked = step.before.service_deployments.get(&id).is_some_and(|entry| {
+                use plimsoll_model::ServiceDeploymentStatus::{RollbackRequested, StopRequested};
+                matches!(entry.status, RollbackRequested | StopRequested)
+            });
+            require(tripped || asked, "I-11", || format!("{id} failed before its threshold: {row:?} of {service:?}"))?;
             require(before.status == DeploymentStatus::Primary, "I-11", || format!("{id} failed and is not PRIMARY"))
         }
         (Completed, InProgress) => {
@@ -112,7 +121,10 @@ fn counted_once(step: &Step, before: Option<&Deployment>, row: &Deployment) -> R
         format!("{row:?} counted {counted_before} before; {not_started} did not start, {unhealthy} were unhealthy")
     })?;
     let first_stage = !row.has_run && row.rollout_state != RolloutState::Failed && before.is_some();
-    let reopened = row.rolling_back.is_some() && before.is_none_or(|before| before.rolling_back.is_none());
+    // Rolled back to; a service that wants no tasks has completed the rollback in the same step.
+    let is_back = before.is_some_and(|before| before.status != DeploymentStatus::Primary)
+        && row.status == DeploymentStatus::Primary;
+    let reopened = is_back || (row.rolling_back.is_some() && before.is_none_or(|before| before.rolling_back.is_none()));
     require(!first_stage || reopened || row.failed_tasks >= counted_before + not_started, "I-11", || {
         format!("{row:?} counted {counted_before} before and {not_started} did not start")
     })

@@ -1,10 +1,13 @@
 //! What must hold when nothing goes wrong any more.
 
-use super::{breaker, daemon};
+use super::{breaker, daemon, task_sets};
 use crate::violation::{Broken, require};
 use crate::world::{World, short};
 use plimsoll_core::{Input, Outbox};
-use plimsoll_model::{DeploymentStatus, Image, RolloutState, Service, ServiceStatus};
+use plimsoll_model::{
+    DeploymentStatus, HealthStatus, Image, InstanceStatus, RolloutState, Service, ServiceName, ServiceStatus, Task,
+};
+use std::sync::Arc;
 
 /// Passes that must change nothing (I-13).
 const PASSES: u32 = 100;
@@ -13,6 +16,8 @@ pub(crate) fn check(world: &mut World) -> Result<(), Broken> {
     i_12_running_tasks_run(world)?;
     i_19_no_stop_is_lost(world)?;
     i_21_no_orphans(world)?;
+    i_12_nothing_is_left_undone(world)?;
+    world.definitions.i_27_revisions_have_no_gap()?;
     i_13_quiescence(world)
 }
 
@@ -28,6 +33,9 @@ fn is_served(image: &Image, service: &Service) -> bool {
     match service.status {
         ServiceStatus::Inactive => true,
         ServiceStatus::Draining => false,
+        ServiceStatus::Active if task_sets::is_external(service) => {
+            image.deployments_of_service(&service.name).all(|set| task_sets::is_served(image, service, set))
+        }
         ServiceStatus::Active => {
             if is_given_up(image, service) {
                 return true;
@@ -44,12 +52,14 @@ fn is_served(image: &Image, service: &Service) -> bool {
     }
 }
 
-/// DEP-44: a deployment may stay FAILED only where the breaker is on and the threshold was reached.
+/// DEP-44, DEP-53: a deployment may stay FAILED only where the breaker is on and the threshold was reached, or where a
+/// user stopped it.
 fn is_given_up(image: &Image, service: &Service) -> bool {
     let enabled = service.deployment_configuration.circuit_breaker.enable;
     image.primary_deployment(&service.name).is_some_and(|primary| {
         let reached = u64::from(primary.failed_tasks) >= breaker::threshold(service);
-        enabled && primary.rollout_state == RolloutState::Failed && reached
+        let asked = image.service_deployments.get(&primary.id).is_some_and(|entry| !entry.triggered);
+        primary.rollout_state == RolloutState::Failed && (asked || enabled && reached)
     })
 }
 
@@ -83,9 +93,24 @@ pub(crate) fn what_is_missing(world: &World) -> String {
 /// I-12: a task that is RUNNING for the control plane has a living container on its machine.
 fn i_12_running_tasks_run(world: &World) -> Result<(), Broken> {
     for task in world.control.committed.tasks.values().filter(|task| task.is_running()) {
-        let node = world.nodes.iter().find(|node| node.identity.instance == Some(task.instance));
-        let alive = node.is_some_and(|node| node.runtime.is_alive(task.id));
+        let node = world.node_of_instance(task.instance);
+        let alive = node.is_some_and(|node| world.nodes[node].runtime.is_alive(task.id));
         require(alive, "I-12", || format!("{} is RUNNING and nothing of it runs", task.id))?;
+    }
+    Ok(())
+}
+
+/// I-12: nothing serves from where it should not: of services no task is UNHEALTHY, none is on a DRAINING instance, none
+/// on one that is lost.
+fn i_12_nothing_is_left_undone(world: &World) -> Result<(), Broken> {
+    let image = &world.control.committed;
+    let given_up = |name: &ServiceName| image.services.get(name).is_some_and(|service| is_given_up(image, service));
+    let served = |task: &&Arc<Task>| task.service.as_ref().is_some_and(|name| !given_up(name));
+    for task in image.tasks.values().filter(|task| task.is_live()).filter(served) {
+        require(task.health != HealthStatus::Unhealthy, "I-12", || format!("{} stays UNHEALTHY", task.id))?;
+        let row = image.instances.get(&task.instance);
+        let stays = row.is_some_and(|row| row.status == InstanceStatus::Active && !row.lost && row.agent_connected);
+        require(stays, "I-12", || format!("{} stays on {row:?}", task.id))?;
     }
     Ok(())
 }
@@ -115,8 +140,8 @@ fn i_21_no_orphans(world: &World) -> Result<(), Broken> {
 }
 
 /// I-13: at rest a hundred reconcile passes write no row, send no message and make no event.
-fn i_13_quiescence(world: &mut World) -> Result<(), Broken> {
-    let now = world.now;
+pub(crate) fn i_13_quiescence(world: &mut World) -> Result<(), Broken> {
+    let now = world.control.clock.shows(world.now);
     let Some(core) = &mut world.control.core else { return Ok(()) };
     let mut out = Outbox::default();
     for _ in 0..PASSES {

@@ -1,9 +1,10 @@
 //! What the service scheduler may start and stop.
 
+use super::task_sets::is_external;
 use super::{Step, daemon};
 use crate::violation::{Broken, require};
 use plimsoll_model::{
-    DeploymentStatus, DesiredStatus, HealthStatus, Service, ServiceName, ServiceStatus, StopCode, Task,
+    DeploymentStatus, DesiredStatus, HealthStatus, InstanceStatus, Service, ServiceName, ServiceStatus, StopCode, Task,
 };
 use std::collections::BTreeMap;
 
@@ -16,18 +17,55 @@ pub(super) fn i_8_no_start_beyond_the_maximum(step: &Step) -> Result<(), Broken>
             *started.entry(service).or_default() += 1;
         }
     }
+    for name in &step.services {
+        i_8_no_more_than_there_were(step, name)?;
+    }
     for (name, count) in started {
         let service = step.after.services.get(name);
         require(service.is_some(), "I-8", || format!("a task of {name} was started, which does not exist"))?;
-        let Some(service) = service.filter(|service| !daemon::is_daemon(service)) else { continue };
+        // The sets of a service are counted one by one.
+        let by_itself = |row: &&std::sync::Arc<Service>| !daemon::is_daemon(row) && !is_external(row);
+        let Some(service) = service.filter(by_itself) else { continue };
         let percent = u64::from(service.deployment_configuration.maximum_percent);
         let maximum = u64::from(service.desired_count) * percent / 100;
         let total = step.after.service_counts(name).not_stopped;
         require(u64::from(total) <= maximum, "I-8", || {
             format!("{count} tasks of {name} started: {total} of them, {maximum} allowed ({service:?})")
         })?;
+        dep_13_no_more_new_ones_than_desired(step, service)?;
     }
     Ok(())
+}
+
+/// DEP-13 c: a step that starts tasks leaves no more of the PRIMARY deployment that will do than are desired, and one on
+/// its way to another zone.
+fn dep_13_no_more_new_ones_than_desired(step: &Step, service: &Service) -> Result<(), Broken> {
+    let Some(primary) = step.after.primary_deployment(&service.name) else { return Ok(()) };
+    let stays = |task: &Task| {
+        step.after.instances.get(&task.instance).is_some_and(|row| row.status != InstanceStatus::Draining)
+    };
+    let will_do = |task: &&std::sync::Arc<Task>| {
+        task.is_live() && task.deployment == Some(primary.id) && task.health != HealthStatus::Unhealthy && stays(task)
+    };
+    let new = step.after.tasks_of_service(&service.name).filter(will_do).count() as u64;
+    let moving = u64::from(service.rebalancing.is_some());
+    require(new <= u64::from(service.desired_count) + moving, "DEP-13", || {
+        format!("{new} tasks of {} are started or running: {service:?}", primary.id)
+    })
+}
+
+/// I-8: beyond the maximum there are at most as many tasks to run as there were: a smaller count drains, and never
+/// grows on the way.
+fn i_8_no_more_than_there_were(step: &Step, name: &ServiceName) -> Result<(), Broken> {
+    let by_itself = |row: &&std::sync::Arc<Service>| !daemon::is_daemon(row) && !is_external(row);
+    let service = step.after.services.get(name).filter(by_itself);
+    let Some(service) = service else { return Ok(()) };
+    let percent = u64::from(service.deployment_configuration.maximum_percent);
+    let maximum = u64::from(service.desired_count) * percent / 100;
+    let (before, after) = (step.before.service_counts(name).live, step.after.service_counts(name).live);
+    require(u64::from(after) <= maximum.max(u64::from(before)), "I-8", || {
+        format!("{name} has {after} tasks to run, had {before}, and may have {maximum}")
+    })
 }
 
 /// I-9: the scheduler stops a healthy task only if enough healthy ones remain for the desired count of now. Deletion
@@ -46,7 +84,7 @@ pub(super) fn i_9_no_stop_below_the_minimum(step: &Step) -> Result<(), Broken> {
     }
     for (name, tasks) in stopped {
         let Some(service) = step.after.services.get(name) else { continue };
-        if service.status != ServiceStatus::Active {
+        if service.status != ServiceStatus::Active || is_external(service) {
             continue;
         }
         let counted = |task: &&std::sync::Arc<Task>| is_healthy(step, task) && counts(step, name, task);
@@ -67,7 +105,7 @@ pub(super) fn i_10_one_primary_deployment(step: &Step) -> Result<(), Broken> {
         let Some(service) = step.after.services.get(name) else { continue };
         let primaries = step.after.deployments_of_service(name).filter(|one| one.status == DeploymentStatus::Primary);
         let count = primaries.count();
-        let allowed = count == 1 || (count == 0 && service.status == ServiceStatus::Inactive);
+        let allowed = is_external(service) || count == 1 || (count == 0 && service.status == ServiceStatus::Inactive);
         require(allowed, "I-10", || format!("{name} is {:?} and has {count} PRIMARY deployments", service.status))?;
         for deployment in step.after.deployments_of_service(name) {
             let before = step.before.deployments.get(&deployment.id);
@@ -78,6 +116,9 @@ pub(super) fn i_10_one_primary_deployment(step: &Step) -> Result<(), Broken> {
     for task in step.tasks_created() {
         let Some(deployment) = task.deployment else { continue };
         let row = step.after.deployments.get(&deployment);
+        if row.is_some_and(|row| row.task_set.is_some()) {
+            continue;
+        }
         let primary =
             row.is_some_and(|row| row.status == DeploymentStatus::Primary && row.definition == task.definition);
         require(primary, "I-10", || format!("{} was started for {row:?}", task.id))?;
@@ -93,7 +134,7 @@ fn counts(step: &Step, name: &ServiceName, task: &Task) -> bool {
 }
 
 /// DEP-11.
-fn is_healthy(step: &Step, task: &Task) -> bool {
+pub(super) fn is_healthy(step: &Step, task: &Task) -> bool {
     if !task.is_live() || !task.is_running() {
         return false;
     }

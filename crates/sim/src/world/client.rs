@@ -2,16 +2,20 @@
 
 use super::node::{ZONE, resources};
 use super::{Event, World};
+use crate::coverage::commands::name_of;
+use crate::coverage::{Outcome, Point};
+use crate::dice::Dice;
 use crate::violation::{Broken, require};
 use plimsoll_core::CommandError;
 use plimsoll_core::command::{
-    AttributeTarget, CircuitBreakerUpdate, Command, CreateCluster, CreateService, Output, RegisterContainerInstance,
-    RunTask, StartTask, SubmitTaskStateChange, TaskLaunch, UpdateService,
+    AttributeTarget, CircuitBreakerUpdate, Command, ContainerStateChange, CreateCluster, CreateService, Output,
+    RegisterContainerInstance, RunTask, StartTask, SubmitContainerStateChange, SubmitTaskStateChange, TaskLaunch,
+    UpdateService,
 };
 use plimsoll_model::{
-    CircuitBreaker, ClientToken, DeploymentConfiguration, FailureThreshold, InstanceId, InstanceStatus, LaunchType,
-    PlacementConstraint, PlacementStrategy, PropagateTags, SchedulingStrategy, ServiceName, SpreadField,
-    TaskDefinition, TaskId, TaskStatus, ThresholdKind, VersionInfo,
+    CircuitBreaker, ClientToken, DeploymentConfiguration, DeploymentId, FailureThreshold, InstanceId, InstanceStatus,
+    LaunchType, PlacementConstraint, PlacementStrategy, PropagateTags, SchedulingStrategy, ServiceName, ServiceStatus,
+    SpreadField, TaskDefinition, TaskId, TaskStatus, ThresholdKind, VersionInfo,
 };
 use serde_json::Map;
 use std::collections::BTreeMap;
@@ -30,12 +34,27 @@ pub(crate) struct Client {
     pub is_active: bool,
     /// What the first answer to a token was.
     tokens: BTreeMap<Arc<str>, Vec<TaskId>>,
+    /// The same of tokens for task sets.
+    pub task_sets: BTreeMap<Arc<str>, DeploymentId>,
     next_token: u64,
+    /// Steps left of taking everything down.
+    taking_down: u32,
+}
+
+/// What taking a small cluster down may take.
+const TAKING_DOWN: u32 = 12;
+
+impl Client {
+    pub fn new_token(&mut self) -> Arc<str> {
+        self.next_token += 1;
+        format!("token-{}", self.next_token).into()
+    }
 }
 
 impl Default for Client {
     fn default() -> Self {
-        Client { is_active: true, tokens: BTreeMap::new(), next_token: 0 }
+        let (tokens, task_sets) = (BTreeMap::new(), BTreeMap::new());
+        Client { is_active: true, tokens, task_sets, next_token: 0, taking_down: 0 }
     }
 }
 
@@ -47,6 +66,7 @@ impl World {
     pub(super) fn client_acts(&mut self) -> Result<(), Broken> {
         let pause = self.dice.client.between(1, self.swarm.client_pause_ms);
         self.schedule(pause, Event::Client);
+        self.definitions_change();
         match self.next_command() {
             Some(command) => self.submit(command),
             None => Ok(()),
@@ -56,7 +76,12 @@ impl World {
     /// Nobody knows whether it happened. A careful client asks again with the same token.
     pub(super) fn requests_failed(&mut self, commands: Vec<Command>) {
         for command in commands {
-            if matches!(&command, Command::RunTask(run) if run.client_token.is_some()) && self.client.is_active {
+            let has_token = match &command {
+                Command::RunTask(run) => run.client_token.is_some(),
+                Command::CreateTaskSet(create) => create.client_token.is_some(),
+                _ => false,
+            };
+            if has_token && self.client.is_active {
                 let delay = self.dice.client.between(100, 3_000);
                 self.schedule(delay, Event::Resend(Box::new(command)));
             }
@@ -69,8 +94,11 @@ impl World {
         command: &Command,
         result: &Result<Output, CommandError>,
     ) -> Result<(), Broken> {
-        let outcome = if result.is_ok() { "ok" } else { "refused" };
-        self.coverage.count(format!("command {} {outcome}", name_of(command)));
+        let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Refused };
+        self.coverage.count(Point::Command(name_of(command), outcome));
+        if let Ok(output) = result {
+            self.task_set_answered(command, output)?;
+        }
         let (Command::RunTask(run), Ok(Output::Tasks { tasks, .. })) = (command, result) else { return Ok(()) };
         let Some(token) = &run.client_token else { return Ok(()) };
         let ids: Vec<TaskId> = tasks.iter().map(|task| task.id).collect();
@@ -94,13 +122,38 @@ impl World {
         }
     }
 
+    /// All services, all instances, all tasks, then the cluster, before a node comes back.
+    fn take_down(&mut self) -> Command {
+        self.client.taking_down -= 1;
+        let image = &self.control.committed;
+        if let Some(service) = image.services.values().find(|row| row.status == ServiceStatus::Active) {
+            return Command::DeleteService { service: service.name.clone(), force: true };
+        }
+        if let Some(row) = image.instances.values().find(|row| row.status != InstanceStatus::Inactive) {
+            return Command::DeregisterContainerInstance { instance: row.id, force: true };
+        }
+        if let Some(task) = image.tasks.values().find(|task| task.is_live()) {
+            return Command::StopTask { task: task.id, reason: None };
+        }
+        self.client.taking_down = 0;
+        Command::DeleteCluster
+    }
+
     fn next_command(&mut self) -> Option<Command> {
-        match self.dice.client.below(100) {
+        if self.client.taking_down > 0 {
+            return Some(self.take_down());
+        }
+        if self.dice.client.permille(3) {
+            self.client.taking_down = TAKING_DOWN;
+        }
+        match self.dice.client.below(115) {
             0..20 => Some(self.create_service()),
             20..42 => self.update_service(),
-            42..49 => self.delete_service(),
+            42..45 => self.stop_service_deployment(),
+            45..49 => self.delete_service(),
             49..59 => Some(self.run_task()),
-            59..63 => self.start_task(),
+            59..62 => self.start_task(),
+            62 => self.protect_task(),
             63..74 => self.stop_task(),
             74..84 => self.change_instance_state(),
             84..88 => Some(Command::PutAttributes(vec![self.attribute_target()?])),
@@ -112,23 +165,43 @@ impl World {
             93..95 => Some(self.register_instance()),
             95..97 => Some(Command::CreateCluster(CreateCluster::default())),
             97..98 => Some(Command::DeleteCluster),
-            _ => self.submit_task_state(),
+            98 => self.submit_task_state(),
+            99 => self.submit_container_state(),
+            _ => self.task_set_command(),
+        }
+    }
+
+    /// Not the cluster's business: definitions belong to the namespace.
+    fn definitions_change(&mut self) {
+        match self.dice.client.below(60) {
+            0 if self.definitions.register_one(&mut self.dice.client) => self.coverage.count("definition registered"),
+            1 if self.definitions.deregister_one(&mut self.dice.client) => {
+                self.coverage.count("definition deregistered");
+            }
+            _ => {}
         }
     }
 
     fn create_service(&mut self) -> Command {
+        let name = self.some_service_name();
+        self.create_service_named(name)
+    }
+
+    pub(super) fn create_service_named(&mut self, name: ServiceName) -> Command {
         let definition = self.some_definition();
         let (maximum_percent, minimum_healthy_percent) = self.some_percents();
         let dice = &mut self.dice.client;
         let deployment_configuration = DeploymentConfiguration {
             maximum_percent,
             minimum_healthy_percent,
-            circuit_breaker: CircuitBreaker { enable: dice.coin(), rollback: dice.coin(), ..CircuitBreaker::off() },
+            circuit_breaker: some_circuit_breaker(dice).applied_to(CircuitBreaker::off()),
         };
         let desired_count = dice.small(self.swarm.desired_max);
         let is_daemon = dice.permille(250);
+        // Without a definition it gets task sets.
+        let definition = (is_daemon || !dice.permille(250)).then_some(definition);
         let request = CreateService {
-            name: self.some_service_name(),
+            name,
             definition,
             desired_count,
             launch_type: LaunchType::Ec2,
@@ -158,7 +231,7 @@ impl World {
                 let (maximum_percent, minimum_healthy_percent) = self.some_percents();
                 update.maximum_percent = Some(maximum_percent);
                 update.minimum_healthy_percent = Some(minimum_healthy_percent);
-                update.circuit_breaker = Some(self.some_circuit_breaker());
+                update.circuit_breaker = Some(some_circuit_breaker(&mut self.dice.client));
             }
             _ => {
                 update.force_new_deployment = self.dice.client.coin();
@@ -173,11 +246,16 @@ impl World {
         Some(Command::DeleteService { service: self.some_service_name(), force: self.dice.client.coin() })
     }
 
+    fn stop_service_deployment(&mut self) -> Option<Command> {
+        let service = self.some_service_name();
+        let newest = self.control.committed.service_deployments_of(&service).next()?.id;
+        Some(Command::StopServiceDeployment { service, deployment: newest })
+    }
+
     fn run_task(&mut self) -> Command {
         let definition = self.some_definition();
         let client_token = self.dice.client.coin().then(|| {
-            self.client.next_token += 1;
-            let token: Arc<str> = format!("token-{}", self.client.next_token).into();
+            let token = self.client.new_token();
             ClientToken { operation: "RunTask".into(), fingerprint: Arc::clone(&token), token }
         });
         Command::RunTask(Box::new(RunTask {
@@ -194,6 +272,13 @@ impl World {
         let definition = self.some_definition();
         let instances = vec![self.some_instance()?];
         Some(Command::StartTask(Box::new(StartTask { definition, instances, launch: launch() })))
+    }
+
+    fn protect_task(&mut self) -> Option<Command> {
+        let tasks = vec![self.some_task()?];
+        let dice = &mut self.dice.client;
+        let protect_ms = dice.permille(800).then(|| dice.between(10_000, 100_000));
+        Some(Command::UpdateTaskProtection { tasks, protect_ms })
     }
 
     fn stop_task(&mut self) -> Option<Command> {
@@ -238,27 +323,31 @@ impl World {
         })))
     }
 
+    /// The same of one container.
+    fn submit_container_state(&mut self) -> Option<Command> {
+        let task = self.some_task()?;
+        let name = self.control.committed.tasks.get(&task)?.containers.first()?.name.clone();
+        let container = ContainerStateChange {
+            name,
+            status: Some(TaskStatus::Pending),
+            exit_code: None,
+            reason: None,
+            runtime_id: None,
+            image_digest: None,
+            bindings: Vec::new(),
+        };
+        Some(Command::SubmitContainerStateChange(Box::new(SubmitContainerStateChange { task, container })))
+    }
+
     fn some_service_name(&mut self) -> ServiceName {
         let number = self.dice.client.below(self.swarm.services_max);
         ServiceName::parse(&format!("service-{number}")).expect("a valid name")
     }
 
-    fn some_definition(&mut self) -> Arc<TaskDefinition> {
+    pub(super) fn some_definition(&mut self) -> Arc<TaskDefinition> {
         let all = self.definitions.all();
         let index = usize::try_from(self.dice.client.below(all.len() as u64)).unwrap_or(0);
         Arc::clone(&all[index])
-    }
-
-    fn some_circuit_breaker(&mut self) -> CircuitBreakerUpdate {
-        let dice = &mut self.dice.client;
-        let kinds = [ThresholdKind::Count, ThresholdKind::BoundedPercent, ThresholdKind::UnboundedPercent];
-        let threshold = dice.pick(&kinds).map(|kind| FailureThreshold { kind: *kind, value: 1 + dice.small(100) });
-        CircuitBreakerUpdate {
-            enable: dice.coin(),
-            rollback: dice.coin(),
-            threshold: threshold.filter(|_| dice.permille(300)),
-            reset_on_healthy_task: Some(dice.permille(700)),
-        }
     }
 
     fn some_percents(&mut self) -> (u32, u32) {
@@ -266,13 +355,15 @@ impl World {
     }
 
     fn some_instance(&mut self) -> Option<InstanceId> {
-        let known: Vec<InstanceId> = self.control.committed.instances.keys().copied().collect();
-        self.dice.client.pick(&known).copied()
+        let known = &self.control.committed.instances;
+        let index = usize::try_from(self.dice.client.below(known.len() as u64)).ok()?;
+        known.keys().nth(index).copied()
     }
 
     fn some_task(&mut self) -> Option<TaskId> {
-        let known: Vec<TaskId> = self.control.committed.tasks.keys().copied().collect();
-        self.dice.client.pick(&known).copied()
+        let known = &self.control.committed.tasks;
+        let index = usize::try_from(self.dice.client.below(known.len() as u64)).ok()?;
+        known.keys().nth(index).copied()
     }
 
     fn some_constraints(&mut self) -> Vec<PlacementConstraint> {
@@ -312,6 +403,23 @@ fn as_daemon(mut request: CreateService) -> CreateService {
     request
 }
 
+/// Often on, and often quick to give up: runs are short.
+fn some_circuit_breaker(dice: &mut Dice) -> CircuitBreakerUpdate {
+    let kinds = [ThresholdKind::Count, ThresholdKind::BoundedPercent, ThresholdKind::UnboundedPercent];
+    let high = if dice.coin() { 2 } else { 100 };
+    let threshold = dice.pick(&kinds).map(|kind| FailureThreshold { kind: *kind, value: 1 + dice.small(high) });
+    CircuitBreakerUpdate {
+        enable: dice.permille(600),
+        rollback: dice.permille(750),
+        threshold: threshold.filter(|_| dice.permille(600)),
+        reset_on_healthy_task: Some(dice.permille(700)),
+    }
+}
+
+pub(super) fn put_attribute(instance: InstanceId, name: &str, value: &str) -> Command {
+    Command::PutAttributes(vec![AttributeTarget { instance, name: name.into(), value: Some(value.into()) }])
+}
+
 pub(super) fn unchanged(service: ServiceName) -> UpdateService {
     UpdateService {
         service,
@@ -340,26 +448,5 @@ fn launch() -> TaskLaunch {
         overrides: None,
         enable_execute_command: false,
         tags: BTreeMap::new(),
-    }
-}
-
-fn name_of(command: &Command) -> &'static str {
-    match command {
-        Command::CreateCluster(_) => "CreateCluster",
-        Command::DeleteCluster => "DeleteCluster",
-        Command::RegisterContainerInstance(_) => "RegisterContainerInstance",
-        Command::DeregisterContainerInstance { .. } => "DeregisterContainerInstance",
-        Command::UpdateContainerInstancesState { .. } => "UpdateContainerInstancesState",
-        Command::PutAttributes(_) => "PutAttributes",
-        Command::DeleteAttributes(_) => "DeleteAttributes",
-        Command::CreateService(_) => "CreateService",
-        Command::UpdateService(_) => "UpdateService",
-        Command::UpdateTaskProtection { .. } => "UpdateTaskProtection",
-        Command::DeleteService { .. } => "DeleteService",
-        Command::RunTask(_) => "RunTask",
-        Command::StartTask(_) => "StartTask",
-        Command::StopTask { .. } => "StopTask",
-        Command::SubmitTaskStateChange(_) => "SubmitTaskStateChange",
-        Command::SubmitContainerStateChange(_) => "SubmitContainerStateChange",
     }
 }

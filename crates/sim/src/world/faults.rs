@@ -2,9 +2,13 @@
 
 use super::runtime::State;
 use super::{Event, World};
+use crate::coverage::Mishap;
 use crate::swarm::Swarm;
 use crate::violation::Broken;
 use plimsoll_core::node::Identity;
+
+/// The exit code of what was removed by force.
+const KILLED: i32 = 137;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fault {
@@ -12,7 +16,10 @@ pub(crate) enum Fault {
     /// A node is cut off for longer than most graces.
     Partition,
     CoreCrash,
+    CorePause,
     NodeCrash,
+    NodePause,
+    NodeReboot,
     /// The agent comes back without its state file (F-11).
     IdentityLoss,
     ContainerExit,
@@ -20,11 +27,14 @@ pub(crate) enum Fault {
     ContainerRemoval,
 }
 
-const ALL: [Fault; 7] = [
+const ALL: [Fault; 10] = [
     Fault::ConnectionBreak,
     Fault::Partition,
     Fault::CoreCrash,
+    Fault::CorePause,
     Fault::NodeCrash,
+    Fault::NodePause,
+    Fault::NodeReboot,
     Fault::IdentityLoss,
     Fault::ContainerExit,
     Fault::ContainerRemoval,
@@ -36,7 +46,10 @@ impl Fault {
             Fault::ConnectionBreak => swarm.connection_break_ms,
             Fault::Partition => swarm.partition_ms,
             Fault::CoreCrash => swarm.core_crash_ms,
+            Fault::CorePause => swarm.core_pause_ms,
             Fault::NodeCrash => swarm.node_crash_ms,
+            Fault::NodePause => swarm.node_pause_ms,
+            Fault::NodeReboot => swarm.node_reboot_ms,
             Fault::IdentityLoss => swarm.identity_loss_ms,
             Fault::ContainerExit => swarm.container_exit_ms,
             Fault::ContainerRemoval => swarm.container_removal_ms,
@@ -66,25 +79,28 @@ impl World {
         self.schedule_fault(fault);
         let node = usize::try_from(self.dice.faults.below(self.nodes.len() as u64)).unwrap_or(0);
         match fault {
-            Fault::ConnectionBreak => self.cut(node, "fault connection broken"),
+            Fault::ConnectionBreak => self.cut(node, Mishap::ConnectionBroken),
             Fault::Partition => {
                 self.nodes[node].cut_off_ms = self.dice.faults.between(5_000, 60_000);
-                self.cut(node, "fault partition");
+                self.cut(node, Mishap::Partition);
             }
             Fault::CoreCrash => return self.core_crashes(),
+            Fault::CorePause => return self.core_pauses(),
             Fault::NodeCrash => {
-                self.coverage.count("fault node crash");
+                self.coverage.count(Mishap::NodeCrash);
                 self.node_crashes(node);
             }
+            Fault::NodePause => self.node_pauses(node),
+            Fault::NodeReboot => self.node_reboots(node),
             Fault::IdentityLoss => {
-                self.coverage.count("fault identity lost");
+                self.coverage.count(Mishap::IdentityLost);
                 self.node_crashes(node);
                 self.nodes[node].identity = Identity::default();
             }
             Fault::ContainerExit => {
                 let alive: Vec<_> = self.nodes[node].runtime.alive().collect();
                 if let Some(container) = self.dice.faults.pick(&alive).copied() {
-                    self.coverage.count("fault container exit");
+                    self.coverage.count(Mishap::ContainerExit);
                     let code = if self.dice.faults.coin() { 0 } else { 139 };
                     self.exit(node, container, code);
                 }
@@ -94,7 +110,7 @@ impl World {
         Ok(())
     }
 
-    fn cut(&mut self, node: usize, what: &str) {
+    fn cut(&mut self, node: usize, what: Mishap) {
         if let Some(connection) = self.nodes[node].connection {
             self.coverage.count(what);
             self.break_connection(connection);
@@ -111,9 +127,10 @@ impl World {
         // What is being pulled is no container yet.
         let all: Vec<_> = states.filter(|(_, state)| *state != State::Pulling).map(|(one, _)| one).collect();
         let Some(container) = self.dice.faults.pick(&all).copied() else { return };
-        self.coverage.count("fault container removed");
-        if self.nodes[node].runtime.remove(container) {
-            self.tell_exited(node, container, Some(137));
+        self.coverage.count(Mishap::ContainerRemoved);
+        // The engine reports the end of what had a process; one that only existed goes quietly.
+        if matches!(self.vanish(node, container), Some(State::Starting | State::Running)) {
+            self.tell_exited(node, container, Some(KILLED));
         }
     }
 }

@@ -1,24 +1,33 @@
 //! Virtual time: a queue of events, and everything they happen to.
 
 mod client;
+mod clock;
 mod control;
+mod describe;
 mod faults;
+mod lease;
 mod network;
 mod node;
 mod rest;
 mod runtime;
+mod task_sets;
+mod wish;
 
 use crate::coverage::Coverage;
 use crate::definitions::Definitions;
 use crate::dice::Dice;
 use crate::invariants::Checker;
 use crate::swarm::Swarm;
-use crate::trace::Trace;
+use crate::trace::{Trace, Tracing};
 use crate::violation::{Broken, require};
 use client::Client;
 pub(crate) use client::ZONE_EXPRESSIONS;
+use clock::Clock;
 use control::Control;
+pub(crate) use describe::short;
+use describe::{describe, digest};
 pub(crate) use faults::Fault;
+use lease::Former;
 use network::Network;
 use node::Node;
 pub(crate) use node::{ZONE, resources};
@@ -26,12 +35,13 @@ use plimsoll_core::cluster::ConnectionId;
 use plimsoll_core::command::Command;
 use plimsoll_core::node::{ContainerRef, RuntimeEvent};
 use plimsoll_core::protocol::{FromNode, ToNode};
-use plimsoll_model::Timestamp;
+use plimsoll_model::{SessionId, Timestamp};
 use runtime::Progress;
 use std::collections::BTreeMap;
 
-/// More than this at one instant is a loop.
-const STEPS_OF_INSTANT_MAX: u64 = 200;
+/// More than this at one instant is a loop; each node may have its share of what a pause held up.
+const STEPS_OF_INSTANT_MAX: u64 = 400;
+const STEPS_OF_INSTANT_PER_NODE: u64 = 100;
 
 /// Something that happens at an instant.
 #[derive(Debug)]
@@ -40,9 +50,14 @@ pub(crate) enum Event {
     Client,
     /// A client that never got an answer sends the same again.
     Resend(Box<Command>),
-    CoreWakeup,
+    /// With its number: only the last one planned counts.
+    CoreWakeup(u64),
     /// Another process takes the cluster over.
     CoreStart,
+    /// The lease of the process with this epoch has run out.
+    TakeOver(u64),
+    /// The process that led in this epoch goes on after a pause.
+    CoreResume(u64),
     CommitDone(u64),
     ToCore {
         connection: ConnectionId,
@@ -61,6 +76,7 @@ pub(crate) enum Event {
     NodeTick {
         node: usize,
         incarnation: u64,
+        number: u64,
     },
     NodeStart(usize),
     Runtime {
@@ -85,11 +101,13 @@ pub(crate) struct AllDice {
     pub faults: Dice,
     pub client: Dice,
     pub store: Dice,
+    pub clock: Dice,
 }
 
 #[derive(Debug)]
 pub(crate) struct World {
     pub swarm: Swarm,
+    /// True time; machines have clocks of their own.
     pub now: Timestamp,
     pub steps: u64,
     steps_of_instant: u64,
@@ -98,8 +116,14 @@ pub(crate) struct World {
     pub dice: AllDice,
     pub definitions: Definitions,
     pub control: Control,
+    /// Processes that led until their machine stopped them.
+    formers: Vec<Former>,
+    /// Of the machine with the store.
+    store_rate: u64,
     pub nodes: Vec<Node>,
     network: Network,
+    /// The highest report of each session that reached the leader.
+    heard: BTreeMap<SessionId, u64>,
     client: Client,
     pub checker: Checker,
     pub coverage: Coverage,
@@ -107,31 +131,42 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, tracing: Tracing) -> Self {
         let swarm = Swarm::of_seed(seed);
-        let dice = AllDice {
+        let mut dice = AllDice {
             network: Dice::new(seed, 1),
             runtime: Dice::new(seed, 2),
             faults: Dice::new(seed, 3),
             client: Dice::new(seed, 4),
             store: Dice::new(seed, 5),
+            clock: Dice::new(seed, 6),
         };
+        let mut coverage = Coverage::default();
+        // Any instant will do; a real one makes messages readable.
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let mut rate = || Clock::draw_rate(&swarm, &mut dice.clock, &mut coverage);
+        let store_rate = rate();
+        let rates: Vec<u64> = (0..swarm.nodes).map(|_| rate()).collect();
+        let clock = Clock::draw(now, rate(), &swarm, &mut dice.clock, &mut coverage);
+        let nodes = rates.into_iter().enumerate().map(|(index, rate)| Node::new(index, rate, now)).collect();
         let mut world = World {
-            // Any instant will do; a real one makes messages readable.
-            now: Timestamp::from_millis(1_700_000_000_000),
+            now,
             steps: 0,
             steps_of_instant: 0,
             queue: BTreeMap::new(),
             next_event: 0,
             dice,
             definitions: Definitions::new(),
-            control: Control::new(seed),
-            nodes: (0..swarm.nodes).map(Node::new).collect(),
+            control: Control::new(seed, clock, now),
+            formers: Vec::new(),
+            store_rate,
+            nodes,
             network: Network::default(),
+            heard: BTreeMap::new(),
             client: Client::default(),
             checker: Checker::default(),
-            coverage: Coverage::default(),
-            trace: Trace::new(),
+            coverage,
+            trace: Trace::new(tracing),
             swarm,
         };
         world.schedule(0, Event::CoreStart);
@@ -161,20 +196,29 @@ impl World {
     pub fn step(&mut self) -> Result<(), Broken> {
         let Some(((at, _), event)) = self.queue.pop_first() else { return Ok(()) };
         self.steps_of_instant = if at == self.now { self.steps_of_instant + 1 } else { 0 };
-        require(self.steps_of_instant < STEPS_OF_INSTANT_MAX, "I-13", || {
+        let steps_max = STEPS_OF_INSTANT_MAX + STEPS_OF_INSTANT_PER_NODE * self.nodes.len() as u64;
+        require(self.steps_of_instant < steps_max, "I-13", || {
             format!("time stands still: {} comes again and again", describe(&event))
         })?;
         self.now = at;
         if self.is_outdated(&event) {
             return Ok(());
         }
+        if let Some(until) = self.is_held_up(&event) {
+            self.schedule_at(until, event);
+            return Ok(());
+        }
         self.steps += 1;
-        self.trace.push(at, describe(&event));
+        self.trace.mix(at.as_millis().unsigned_abs());
+        self.trace.mix(digest(&event));
+        self.trace.line(at, || describe(&event));
         match event {
             Event::Client => self.client_acts()?,
             Event::Resend(command) => self.submit(*command)?,
-            Event::CoreWakeup => self.core_wakes()?,
+            Event::CoreWakeup(_) => self.core_wakes()?,
             Event::CoreStart => self.core_starts()?,
+            Event::TakeOver(_) => self.core_is_taken_over()?,
+            Event::CoreResume(epoch) => self.core_resumes(epoch)?,
             Event::CommitDone(_) => self.commit_is_done()?,
             Event::ToCore { connection, message } => self.deliver_to_core(connection, message)?,
             Event::CoreSeesBreak(connection) => self.core_sees_break(connection)?,
@@ -195,15 +239,16 @@ impl World {
     /// Timers of processes that are gone, and steps of containers that went another way.
     fn is_outdated(&self, event: &Event) -> bool {
         match event {
-            Event::CoreWakeup => !self.control.wakes_at(self.now),
+            Event::CoreWakeup(number) => !self.control.wakes_at(*number),
             Event::CommitDone(id) => !self.control.awaits_commit(*id),
             Event::NodeConnect { node, incarnation } | Event::Runtime { node, incarnation, .. } => {
                 self.nodes[*node].incarnation != *incarnation
             }
-            Event::NodeTick { node, incarnation } => {
-                self.nodes[*node].incarnation != *incarnation || self.nodes[*node].tick_at != Some(self.now)
+            Event::NodeTick { node, incarnation, number } => {
+                let node = &self.nodes[*node];
+                node.incarnation != *incarnation || node.tick_at.is_none() || node.ticks != *number
             }
-            Event::NodeStart(node) => self.nodes[*node].agent.is_some(),
+            Event::NodeStart(node) => self.nodes[*node].agent.is_some() || self.nodes[*node].is_dead,
             Event::Container { node, container, serial, .. } => {
                 self.nodes[*node].runtime.serial(*container) != Some(*serial)
             }
@@ -215,83 +260,37 @@ impl World {
             }
             Event::Fault(fault) => !fault.is_on(&self.swarm),
             Event::Client | Event::Resend(_) => !self.client.is_active,
+            Event::TakeOver(epoch) => self.control.epoch != *epoch || self.control.paused_until.is_none(),
+            Event::CoreResume(epoch) => {
+                let waits = self.control.epoch == *epoch && self.control.paused_until == Some(self.now);
+                !waits && !self.formers.iter().any(|former| former.epoch() == *epoch)
+            }
             Event::CoreStart => false,
         }
     }
-}
 
-/// Short, because every step has one.
-fn describe(event: &Event) -> String {
-    match event {
-        Event::Client => "client acts".to_owned(),
-        Event::Resend(_) => "client sends again".to_owned(),
-        Event::CoreWakeup => "core wakes".to_owned(),
-        Event::CoreStart => "core starts".to_owned(),
-        Event::CommitDone(id) => format!("commit {id} done"),
-        Event::ToCore { connection, message } => format!("c{} -> core: {}", connection.0, from_node(message)),
-        Event::CoreSeesBreak(connection) => format!("core sees c{} broken", connection.0),
-        Event::ToNode { connection, message } => format!("core -> c{}: {}", connection.0, to_node(message)),
-        Event::NodeSeesBreak(connection) => format!("node sees c{} broken", connection.0),
-        Event::NodeConnect { node, .. } => format!("n{node} connects"),
-        Event::NodeTick { node, .. } => format!("n{node} ticks"),
-        Event::NodeStart(node) => format!("n{node} starts"),
-        Event::Runtime { node, event, .. } => format!("n{node} runtime: {}", runtime_event(event)),
-        Event::Container { node, container, progress, .. } => {
-            format!("n{node} container {} {progress:?}", short(*container))
+    /// Until when what happens to a process that its machine has stopped has to wait.
+    fn is_held_up(&self, event: &Event) -> Option<Timestamp> {
+        match event {
+            Event::CoreWakeup(_) | Event::CommitDone(_) => self.control.paused_until,
+            Event::ToCore { connection, .. } | Event::CoreSeesBreak(connection) => {
+                self.control.paused_until.filter(|_| self.network.belongs_to(*connection, self.control.epoch))
+            }
+            Event::NodeConnect { node, .. } | Event::NodeTick { node, .. } | Event::Runtime { node, .. } => {
+                self.nodes[*node].paused_until(self.now)
+            }
+            Event::ToNode { connection, .. } | Event::NodeSeesBreak(connection) => {
+                let node = self.network.node_of(*connection)?;
+                self.nodes[node].paused_until(self.now)
+            }
+            Event::Client
+            | Event::Resend(_)
+            | Event::CoreStart
+            | Event::TakeOver(_)
+            | Event::CoreResume(_)
+            | Event::NodeStart(_)
+            | Event::Container { .. }
+            | Event::Fault(_) => None,
         }
-        Event::Fault(fault) => format!("fault: {fault:?}"),
-    }
-}
-
-pub(crate) fn short(container: ContainerRef) -> String {
-    format!("{:08x}/{}", container.task.as_u128() >> 96, container.index)
-}
-
-fn short_task(task: plimsoll_model::TaskId) -> String {
-    format!("{:08x}", task.as_u128() >> 96)
-}
-
-fn from_node(message: &FromNode) -> String {
-    match message {
-        FromNode::Hello(hello) => format!("hello with {} tasks", hello.inventory.len()),
-        FromNode::Report(report) => {
-            let tasks = report.tasks.iter().map(|one| format!("{} {}", short_task(one.task), one.status.as_str()));
-            format!("report s{} #{} {}", report.session.0, report.sequence, tasks.collect::<Vec<_>>().join(", "))
-        }
-        FromNode::Heartbeat(heartbeat) => format!("heartbeat s{} #{}", heartbeat.session.0, heartbeat.received),
-        FromNode::Resync { session } => format!("resync s{}", session.0),
-    }
-}
-
-fn to_node(message: &ToNode) -> String {
-    match message {
-        ToNode::Welcome(welcome) => {
-            let tasks = welcome.desired.iter().map(|one| {
-                let stopping = if one.stopping { " stopping" } else { "" };
-                format!("{} {}{stopping}", short_task(one.task), one.last_status.as_str())
-            });
-            let tasks = tasks.collect::<Vec<_>>().join(", ");
-            format!("welcome s{} e{} #{} [{tasks}]", welcome.session.0, welcome.epoch.0, welcome.sequence)
-        }
-        ToNode::Refused { reason } => format!("refused: {reason}"),
-        ToNode::Commands(commands) => {
-            let start = commands.start.iter().map(|one| short_task(one.task)).collect::<Vec<_>>().join(" ");
-            let stop = commands.stop.iter().map(|one| short_task(*one)).collect::<Vec<_>>().join(" ");
-            format!("commands s{} #{} start [{start}] stop [{stop}]", commands.session.0, commands.sequence)
-        }
-        ToNode::Acknowledge { session, sequence } => format!("acknowledge s{} #{sequence}", session.0),
-    }
-}
-
-fn runtime_event(event: &RuntimeEvent) -> String {
-    match event {
-        RuntimeEvent::Adopted(found) => format!("adopted {}", found.len()),
-        RuntimeEvent::PullStarted(container) => format!("pull started {}", short(*container)),
-        RuntimeEvent::PullStopped(container) => format!("pull stopped {}", short(*container)),
-        RuntimeEvent::Started { container, .. } => format!("started {}", short(*container)),
-        RuntimeEvent::Failed { container, .. } => format!("failed {}", short(*container)),
-        RuntimeEvent::Exited { container, exit_code, .. } => format!("exited {} {exit_code:?}", short(*container)),
-        RuntimeEvent::Health { container, health } => format!("{} {}", short(*container), health.as_str()),
-        RuntimeEvent::Removed { task } => format!("removed {}", short_task(*task)),
     }
 }

@@ -2,7 +2,8 @@
 //! each other, which no stream does, because nothing may depend on it.
 
 use super::{Event, World};
-use crate::violation::Broken;
+use crate::coverage::Mishap;
+use crate::violation::{Broken, require};
 use plimsoll_core::cluster::{ConnectionId, Input};
 use plimsoll_core::protocol::{FromNode, ToNode};
 use plimsoll_model::Timestamp;
@@ -10,6 +11,8 @@ use std::collections::BTreeMap;
 
 /// How long a side may take to notice that the other is gone.
 const NOTICE_MS_MAX: u64 = 3_000;
+/// How often, where messages are doubled, an old welcome comes before a message.
+const OLD_WELCOME: u64 = 10;
 
 #[derive(Debug, Default)]
 pub(crate) struct Network {
@@ -20,6 +23,8 @@ pub(crate) struct Network {
 #[derive(Debug)]
 struct Connection {
     node: usize,
+    /// Of the process it was opened to.
+    epoch: u64,
     open_at_core: bool,
     open_at_node: bool,
     /// Nothing sent from here on arrives.
@@ -37,6 +42,24 @@ impl Network {
         self.connections.get(&connection).is_some_and(|one| one.open_at_node)
     }
 
+    pub fn belongs_to(&self, connection: ConnectionId, epoch: u64) -> bool {
+        self.connections.get(&connection).is_some_and(|one| one.epoch == epoch)
+    }
+
+    pub fn epoch_of(&self, connection: ConnectionId) -> Option<u64> {
+        self.connections.get(&connection).map(|one| one.epoch)
+    }
+
+    pub fn node_of(&self, connection: ConnectionId) -> Option<usize> {
+        self.connections.get(&connection).map(|one| one.node)
+    }
+
+    /// Those that process has not seen the end of.
+    pub fn of_epoch(&self, epoch: u64) -> Vec<ConnectionId> {
+        let open = self.connections.iter().filter(|(_, one)| one.epoch == epoch && one.open_at_core);
+        open.map(|(id, _)| *id).collect()
+    }
+
     fn forget_closed(&mut self) {
         self.connections.retain(|_, one| one.open_at_core || one.open_at_node);
     }
@@ -48,10 +71,12 @@ impl World {
         let id = ConnectionId(self.network.next);
         self.network.next += 1;
         // A core that is down accepts nothing; the node hears of it a little later.
-        let broken = self.control.core.is_none();
+        let broken = !self.control.answers();
+        let epoch = self.control.epoch;
         let (last_to_core, last_to_node) = (self.now, self.now);
         let open_at_core = !broken;
-        let connection = Connection { node, open_at_core, open_at_node: true, broken, last_to_core, last_to_node };
+        let connection =
+            Connection { node, epoch, open_at_core, open_at_node: true, broken, last_to_core, last_to_node };
         self.network.connections.insert(id, connection);
         if broken {
             self.schedule_notice(Event::NodeSeesBreak(id));
@@ -84,16 +109,16 @@ impl World {
         }
         let dice = &mut self.dice.network;
         if dice.permille(self.swarm.loss) {
-            self.coverage.count("fault message lost");
+            self.coverage.count(Mishap::MessageLost);
             return Vec::new();
         }
         let mut delays = vec![dice.between(1, self.swarm.delay_ms_max)];
         if dice.permille(self.swarm.duplicate) {
             delays.push(dice.between(1, 5 * self.swarm.delay_ms_max));
-            self.coverage.count("fault message doubled");
+            self.coverage.count(Mishap::MessageDoubled);
         }
         if self.swarm.reorder {
-            self.coverage.count("fault messages reordered");
+            self.coverage.count(Mishap::MessagesReordered);
         }
         delays
     }
@@ -102,11 +127,51 @@ impl World {
         if matches!(message, FromNode::Resync { .. }) {
             self.coverage.count("node resync");
         }
-        self.core_input(Input::Node { connection, message })
+        match self.network.epoch_of(connection) {
+            Some(epoch) if epoch != self.control.epoch => {
+                self.former_hears(epoch, Input::Node { connection, message });
+                Ok(())
+            }
+            _ => self.hear_node(connection, message),
+        }
+    }
+
+    /// I-17: a report of another session than the open one, or one that came before, changes nothing.
+    fn hear_node(&mut self, connection: ConnectionId, message: FromNode) -> Result<(), Broken> {
+        let late = self.is_late(connection, &message);
+        let before = self.control.current.changes.len();
+        self.step_core(Input::Node { connection, message })?;
+        if late {
+            self.coverage.count("stale report");
+            let changes = &self.control.current.changes[before..];
+            require(changes.is_empty(), "I-17", || format!("a late report changes {changes:?}"))?;
+        }
+        self.control.unreconciled = true;
+        self.pump()
+    }
+
+    fn is_late(&mut self, connection: ConnectionId, message: &FromNode) -> bool {
+        let FromNode::Report(report) = message else { return false };
+        let open = self.control.core.as_ref().and_then(|core| core.session_on(connection));
+        if open != Some(report.session) {
+            return true;
+        }
+        let heard = self.heard.entry(report.session).or_default();
+        let news = report.sequence > *heard;
+        *heard = report.sequence.max(*heard);
+        !news
     }
 
     pub(super) fn deliver_to_node(&mut self, connection: ConnectionId, message: ToNode) -> Result<(), Broken> {
-        let Some(node) = self.network.connections.get(&connection).map(|one| one.node) else { return Ok(()) };
+        let Some(node) = self.network.node_of(connection) else { return Ok(()) };
+        if self.swarm.duplicate > 0 && self.dice.network.permille(OLD_WELCOME) {
+            // As if a writer that was taken over had got hold of the connection (I-30).
+            let this = &self.nodes[node];
+            if let Some(old) = this.memory.welcome_of_earlier_epoch(this.identity.epoch) {
+                self.coverage.count("agent told of a lower epoch");
+                self.node_hears(node, old)?;
+            }
+        }
         self.node_hears(node, message)
     }
 
@@ -157,9 +222,17 @@ impl World {
         }
     }
 
+    /// The process at the other end of all connections says nothing any more; some nodes take long to notice.
+    pub(super) fn nodes_notice_silence(&mut self) {
+        for connection in self.network.of_epoch(self.control.epoch) {
+            if self.dice.network.permille(900) {
+                self.schedule_notice(Event::NodeSeesBreak(connection));
+            }
+        }
+    }
+
     pub(super) fn core_drops_connections(&mut self) {
-        let open: Vec<ConnectionId> = self.network.connections.keys().copied().collect();
-        for connection in open {
+        for connection in self.network.of_epoch(self.control.epoch) {
             if let Some(one) = self.network.connections.get_mut(&connection) {
                 one.open_at_core = false;
                 one.broken = true;

@@ -1,19 +1,23 @@
 //! Machines: an agent process around a `NodeCore`, its state file, and the containers, which outlive it.
 
+use super::clock::Clock;
 use super::runtime::Runtime;
 use super::{Event, World};
+use crate::coverage::{Mishap, Point};
+use crate::invariants::Memory;
 use crate::violation::Broken;
 use plimsoll_core::cluster::ConnectionId;
 use plimsoll_core::command::RegisterContainerInstance;
-use plimsoll_core::node::{Identity, Input, NodeConfig, NodeCore, Outbox, RuntimeEvent};
-use plimsoll_core::protocol::ToNode;
-use plimsoll_model::{Attribute, Resources, TaskId, Timestamp, VersionInfo};
-use std::collections::{BTreeMap, BTreeSet};
+use plimsoll_core::node::{Action, Identity, Input, NodeConfig, NodeCore, Outbox, RuntimeEvent};
+use plimsoll_core::protocol::{FromNode, ToNode};
+use plimsoll_model::{Attribute, InstanceId, Resources, Timestamp, VersionInfo};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) const NODE_CPU_UNITS: u32 = 1024;
 pub(crate) const NODE_MEMORY_MIB: u32 = 512;
 pub(crate) const ZONE: &str = "ecs.availability-zone";
+const HEALTH_CHECKS: &str = "ecs.capability.container-health-check";
 
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -27,13 +31,33 @@ pub(crate) struct Node {
     /// How long the network keeps it from connecting again.
     pub cut_off_ms: u64,
     pub tick_at: Option<Timestamp>,
+    /// Number of the tick that counts.
+    pub ticks: u64,
+    /// Of the machine.
+    rate: u64,
+    /// Of the agent process.
+    clock: Clock,
     pub runtime: Runtime,
-    /// Tasks this agent process asked the runtime to stop.
-    pub stopped_here: BTreeSet<TaskId>,
+    /// Stopped by the machine until then.
+    pub held_until: Timestamp,
+    /// It went away and does not come back.
+    pub is_dead: bool,
+    /// What the checker knows of it.
+    pub memory: Memory,
 }
 
+/// Shorter than a start may take: what has started in time must not be judged late because nobody could hear of it.
+const PAUSE_MS_MAX: u64 = 12_000;
+
+/// What an engine says of containers that were running when the machine went down.
+const POWER_LOSS: i32 = 255;
+
+/// Of each four machines three honour all that definitions require of them.
+const NODES: usize = 4;
+const HONOUR_ALL: usize = 3;
+
 impl Node {
-    pub fn new(index: usize) -> Self {
+    pub fn new(index: usize, rate: u64, now: Timestamp) -> Self {
         Node {
             index,
             agent: None,
@@ -42,17 +66,36 @@ impl Node {
             connection: None,
             cut_off_ms: 0,
             tick_at: None,
+            ticks: 0,
+            rate,
+            clock: Clock::exact(now, rate),
             runtime: Runtime::default(),
-            stopped_here: BTreeSet::new(),
+            held_until: now,
+            is_dead: false,
+            memory: Memory::default(),
         }
     }
 
-    fn registration(&self) -> RegisterContainerInstance {
+    pub fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        (self.held_until > now).then_some(self.held_until)
+    }
+
+    pub fn offers(&self, attribute: &str) -> bool {
+        self.agent.is_some() && (self.index % NODES < HONOUR_ALL || attribute != HEALTH_CHECKS)
+    }
+
+    fn registration<'a>(&self, required: impl Iterator<Item = &'a Arc<str>>) -> RegisterContainerInstance {
         let zone: Arc<str> = ["a", "b", "c"][self.index % 3].into();
+        let capability = |name: &Arc<str>| (Arc::clone(name), Attribute { value: None, custom: false });
+        let mut attributes: BTreeMap<_, _> = required
+            .filter(|name| self.index % NODES < HONOUR_ALL || ***name != *HEALTH_CHECKS)
+            .map(capability)
+            .collect();
+        attributes.insert(ZONE.into(), Attribute { value: Some(zone), custom: false });
         RegisterContainerInstance {
             instance: None,
             resources: resources(),
-            attributes: BTreeMap::from([(ZONE.into(), Attribute { value: Some(zone), custom: false })]),
+            attributes,
             version_info: VersionInfo::default(),
             ec2_instance_id: Some(format!("i-{:017x}", self.index).into()),
             tags: BTreeMap::new(),
@@ -68,9 +111,10 @@ impl World {
     pub(super) fn node_starts(&mut self, node: usize) -> Result<(), Broken> {
         let this = &mut self.nodes[node];
         this.incarnation += 1;
-        this.stopped_here.clear();
+        this.memory.agent_started();
+        this.clock = Clock::draw(self.now, this.rate, &self.swarm, &mut self.dice.clock, &mut self.coverage);
         let config = NodeConfig {
-            registration: this.registration(),
+            registration: this.registration(self.definitions.required_attributes()),
             heartbeat_ms: self.swarm.heartbeat_ms,
             retention_ms: self.swarm.node_retention_ms,
             start_timeout_ms: 20_000,
@@ -96,12 +140,45 @@ impl World {
         }
         this.incarnation += 1;
         this.tick_at = None;
-        this.runtime.agent_died(&mut self.dice.runtime);
+        this.held_until = self.now;
+        for (_, state) in this.runtime.states() {
+            self.coverage.count(Point::AgentDiedAt(state.stage()));
+        }
+        this.runtime.agent_died(&mut self.dice.runtime, &mut self.coverage);
         if let Some(connection) = self.nodes[node].connection.take() {
             self.node_drops_connection(connection);
         }
         let delay = self.dice.faults.between(10, 10_000);
         self.schedule(delay, Event::NodeStart(node));
+    }
+
+    /// SIGSTOP, and SIGCONT later.
+    pub(super) fn node_pauses(&mut self, node: usize) {
+        let pause = self.dice.faults.between(100, PAUSE_MS_MAX);
+        let this = &mut self.nodes[node];
+        if this.agent.is_some() && this.paused_until(self.now).is_none() {
+            self.coverage.count(Mishap::NodePaused);
+            this.held_until = self.now.plus_millis(pause);
+        }
+    }
+
+    /// The machine goes down, and its containers with it, and comes up again.
+    pub(super) fn node_reboots(&mut self, node: usize) {
+        self.coverage.count(Mishap::NodeRebooted);
+        self.node_crashes(node);
+        let running: Vec<_> = self.nodes[node].runtime.alive().collect();
+        for container in running {
+            self.exit(node, container, POWER_LOSS);
+        }
+        self.nodes[node].runtime.machine_died();
+    }
+
+    /// The machine goes down for good.
+    pub(super) fn node_dies(&mut self, node: usize) {
+        self.coverage.count(Mishap::NodeDied);
+        self.node_crashes(node);
+        self.nodes[node].is_dead = true;
+        self.nodes[node].runtime = Runtime::default();
     }
 
     pub(super) fn node_connects(&mut self, node: usize) -> Result<(), Broken> {
@@ -123,7 +200,16 @@ impl World {
     }
 
     pub(super) fn node_hears(&mut self, node: usize, message: ToNode) -> Result<(), Broken> {
-        self.node_input(node, Input::Control(message))
+        let this = &mut self.nodes[node];
+        let news = this.memory.hears(&message, this.identity.epoch);
+        if !news {
+            self.coverage.count("late welcome");
+            // What is due anyway is no answer to it.
+            self.node_input(node, Input::Tick)?;
+        }
+        let (messages, actions) = self.step_node(node, Input::Control(message))?;
+        self.i_17_late_messages_change_nothing(node, news, &actions)?;
+        self.node_acts(node, messages, actions)
     }
 
     pub(super) fn node_ticks(&mut self, node: usize) -> Result<(), Broken> {
@@ -132,33 +218,50 @@ impl World {
     }
 
     pub(super) fn node_observes(&mut self, node: usize, event: RuntimeEvent) -> Result<(), Broken> {
+        self.nodes[node].memory.observes(&event);
         self.node_input(node, Input::Runtime(event))
     }
 
     fn node_input(&mut self, node: usize, input: Input) -> Result<(), Broken> {
+        let (messages, actions) = self.step_node(node, input)?;
+        self.node_acts(node, messages, actions)
+    }
+
+    fn step_node(&mut self, node: usize, input: Input) -> Result<(Vec<FromNode>, Vec<Action>), Broken> {
         let this = &mut self.nodes[node];
-        let Some(agent) = &mut this.agent else { return Ok(()) };
+        let Some(agent) = &mut this.agent else { return Ok(Default::default()) };
         let mut out = Outbox::default();
-        agent.step(self.now, input, &mut out);
-        let wakeup = agent.next_wakeup().map(|at| at.max(self.now));
+        agent.step(this.clock.shows(self.now), input, &mut out);
+        let wakeup = agent.next_wakeup().map(|local| this.clock.when(local).max(self.now));
         if let Some(identity) = out.identity {
+            this.memory.i_30_epochs_only_rise(this.identity, identity)?;
             this.identity = identity;
         }
         if wakeup != this.tick_at {
             this.tick_at = wakeup;
-            let incarnation = this.incarnation;
+            this.ticks += 1;
+            let (incarnation, number) = (this.incarnation, this.ticks);
             if let Some(at) = wakeup {
-                self.schedule_at(at, Event::NodeTick { node, incarnation });
+                self.schedule_at(at, Event::NodeTick { node, incarnation, number });
             }
         }
+        Ok((out.messages, out.actions))
+    }
+
+    fn node_acts(&mut self, node: usize, messages: Vec<FromNode>, actions: Vec<Action>) -> Result<(), Broken> {
         if let Some(connection) = self.nodes[node].connection {
-            for message in out.messages {
+            for message in messages {
                 self.send_to_core(connection, message);
             }
         }
-        for action in out.actions {
+        for action in actions {
             self.run(node, action)?;
         }
         Ok(())
+    }
+
+    /// The machine a row speaks of, if it knows that it is meant.
+    pub fn node_of_instance(&self, instance: InstanceId) -> Option<usize> {
+        self.nodes.iter().position(|node| node.identity.instance == Some(instance))
     }
 }

@@ -1,53 +1,90 @@
-//! The second half of a run: faults end, clients leave after making what they asked for possible, and the world must
-//! come to rest.
+//! The second half of a run: faults end, some machines never come back, clients leave after making what they asked for
+//! possible, and the world must come to rest in bounded time.
 
 use super::World;
 use super::client::unchanged;
+use super::clock::true_ms;
 use super::node::NODE_CPU_UNITS;
 use crate::invariants::rest;
-use crate::violation::Broken;
+use crate::violation::{Broken, require};
 use plimsoll_core::command::{CircuitBreakerUpdate, Command};
 use plimsoll_model::{
-    InstanceId, InstanceStatus, RolloutState, SchedulingStrategy, Service, ServiceStatus, TaskDefinition, Timestamp,
+    DeploymentController, Instance, InstanceId, InstanceStatus, RolloutState, SchedulingStrategy, Service,
+    ServiceStatus, TaskDefinition, Timestamp,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// For everybody to find each other again: start-up, reconnecting, heartbeats that notice what was lost.
-const REUNION_MS_MAX: u64 = 120_000;
-/// Longer than the slowest copy of a message takes.
-const STRAGGLERS_MS: u64 = 10_000;
-/// For everything to become what was asked for (the bound of I-12).
-const CONVERGENCE_MS_MAX: u64 = 600_000;
-/// After the last retention, for removals that have to be asked for twice.
-const REMOVAL_MS: u64 = 45_000;
 /// Convergence is looked for this often.
 const LOOK_MS: u64 = 500;
+/// A process that ended before the faults did is started again in this time, and looks for the others.
+const RESTART_MS: u64 = 20_000;
+/// How long a partition lasts that began before the faults ended, until the node connects.
+const CUT_OFF_MS: u64 = 62_000;
+/// Between a stop that the engine forgot and the next attempt, on the node's own clock: grace and patience.
+const STOP_AGAIN_MS: u64 = 5_000 + 10_000;
+/// Heartbeats after which what was lost is said again at the latest: patience doubles up to this.
+const PATIENCE_MAX: u64 = 20;
+/// Migrations run, and health checks need their time to succeed.
+const SLOW_START_MS: u64 = 3_000 + 13_000;
+/// One loss at a time while many are silent (D-8).
+const BRAKE_MS: u64 = 10_000;
+/// How long a node that flapped takes nothing (F-16).
+const FLAPPED_MS: u64 = 200_000;
+/// After the last retention, for removals that have to be asked for twice.
+const REMOVAL_MS: u64 = 45_000;
 
 impl World {
     pub fn come_to_rest(&mut self) -> Result<(), Broken> {
         self.swarm = self.swarm.without_faults();
         self.clients_leave();
-        self.run_until(REUNION_MS_MAX, World::everybody_is_here, "I-12", |_| {
-            "not every node has a session".to_owned()
-        })?;
+        self.some_machines_die();
+        self.some_tasks_sicken();
+        let reunion_ms = self.reunion_ms();
+        let nobody = |_: &World| "not every node has a session".to_owned();
+        self.run_until(reunion_ms, World::everybody_is_here, "I-32", nobody)?;
         // What was sent before and is still on its way arrives in this time.
-        let stragglers = self.now.plus_millis(STRAGGLERS_MS);
+        let stragglers = self.now.plus_millis(5 * self.swarm.delay_ms_max + 2_000);
         self.run_to(stragglers)?;
-        self.run_until(REUNION_MS_MAX, World::everybody_is_here, "I-12", |_| {
-            "not every node has a session".to_owned()
-        })?;
+        self.run_until(reunion_ms, World::everybody_is_here, "I-32", nobody)?;
         for command in self.repairs() {
             self.submit(command)?;
         }
-        self.run_until(CONVERGENCE_MS_MAX, World::has_converged, "I-12", rest::what_is_missing)?;
-        let still = self.now.plus_millis(self.swarm.node_retention_ms + REMOVAL_MS);
+        let bound_ms = self.convergence_ms();
+        self.run_until(bound_ms, World::has_converged, "I-12", rest::what_is_missing)?;
+        let still = self.now.plus_millis(true_ms(self.swarm.node_retention_ms + REMOVAL_MS, 800));
         self.run_to(still)?;
-        self.run_until(REUNION_MS_MAX, World::has_converged, "I-12", rest::what_is_missing)?;
-        rest::check(self)
+        require(rest::has_converged(self), "I-12", || format!("it did not last: {}", rest::what_is_missing(self)))?;
+        self.run_until(reunion_ms, World::has_converged, "I-12", rest::what_is_missing)?;
+        rest::check(self)?;
+        self.wish_for_the_impossible()
     }
 
-    fn run_to(&mut self, end: Timestamp) -> Result<(), Broken> {
+    /// The others are the core of machines that is healed.
+    fn some_machines_die(&mut self) {
+        if self.nodes.len() == 1 || self.dice.faults.coin() {
+            return;
+        }
+        let dead = self.dice.faults.between(1, self.nodes.len() as u64 / 2);
+        for _ in 0..dead {
+            let node = usize::try_from(self.dice.faults.below(self.nodes.len() as u64)).unwrap_or(0);
+            if !self.nodes[node].is_dead {
+                self.node_dies(node);
+            }
+        }
+    }
+
+    /// And do not get well by themselves: that is the last that goes wrong.
+    fn some_tasks_sicken(&mut self) {
+        for node in 0..self.nodes.len() {
+            let checked = self.nodes[node].runtime.healths();
+            if let Some((container, _)) = self.dice.faults.pick(&checked).copied() {
+                self.turn_unhealthy(node, container);
+            }
+        }
+    }
+
+    pub(super) fn run_to(&mut self, end: Timestamp) -> Result<(), Broken> {
         while self.next_at().is_some_and(|at| at <= end) {
             self.step()?;
         }
@@ -55,7 +92,7 @@ impl World {
         Ok(())
     }
 
-    fn run_until(
+    pub(super) fn run_until(
         &mut self,
         millis_max: u64,
         condition: impl Fn(&World) -> bool,
@@ -75,55 +112,117 @@ impl World {
         }
     }
 
-    fn everybody_is_here(&self) -> bool {
-        let Some(core) = &self.control.core else { return false };
-        let has_session = |instance: Option<InstanceId>| instance.is_some_and(|id| core.session_of(id).is_some());
-        self.control.is_idle()
-            && self.control.pending.is_empty()
-            && self.nodes.iter().all(|node| node.connection.is_some() && has_session(node.identity.instance))
+    /// How long until everybody that lives has found the leader: take-over, restarts, partitions, and heartbeats that
+    /// notice what was lost.
+    fn reunion_ms(&self) -> u64 {
+        let swarm = &self.swarm;
+        let heartbeats = true_ms(PATIENCE_MAX * swarm.heartbeat_ms, 800);
+        let messages = 5 * (swarm.delay_ms_max + swarm.commit_ms_max) * 2;
+        3 * true_ms(swarm.lease_ttl_ms, 800) + RESTART_MS + CUT_OFF_MS + heartbeats + messages
     }
 
-    fn has_converged(&self) -> bool {
+    /// The bound of I-12: take-over, reconnecting, the grace of what is silent (twice after a load, and one at a time
+    /// when many are), what is left of a back-off, and, of the service that needs most, as many rounds of starting and
+    /// stopping as its bounds force on it.
+    fn convergence_ms(&self) -> u64 {
+        let swarm = &self.swarm;
+        let image = &self.control.committed;
+        let silent = image.instances.values().filter(|row| !row.agent_connected && !row.lost);
+        let silent = silent.filter(|row| row.status != InstanceStatus::Inactive).count() as u64;
+        let grace = 2 * swarm.disconnect_grace_ms.unwrap_or(0) + BRAKE_MS * silent;
+        let round_trip = 2 * swarm.delay_ms_max + 3 * swarm.commit_ms_max;
+        let start = swarm.start_ms_max * 5 / 2 + SLOW_START_MS + swarm.healthy_ms + round_trip;
+        let stop = STOP_AGAIN_MS + round_trip;
+        let slowest = image.services.values().map(|service| {
+            let desired = u64::from(service.desired_count);
+            let percent = &service.deployment_configuration;
+            let most = desired * u64::from(percent.maximum_percent) / 100;
+            let least = (desired * u64::from(percent.minimum_healthy_percent)).div_ceil(100);
+            let at_once = most.saturating_sub(least).max(1);
+            // Tasks of before the repairs may have to go first, in rounds of the same size.
+            (desired.div_ceil(at_once) + 2) * (start + stop)
+        });
+        let rounds = slowest.max().unwrap_or(0) + swarm.desired_max as u64 * swarm.commit_ms_max * 2;
+        let now = self.control.core.as_ref().map_or(self.now, |core| core.now());
+        let waits = image.deployments.values().filter_map(|row| row.next_start_at.max(row.next_round_at));
+        let back_off = waits.map(|at| at.millis_since(now)).max().unwrap_or(0);
+        let reconnect = true_ms(PATIENCE_MAX * swarm.heartbeat_ms, 800) + 1_500;
+        true_ms(swarm.lease_ttl_ms + reconnect + grace + back_off + FLAPPED_MS + rounds, 800)
+    }
+
+    fn everybody_is_here(&self) -> bool {
+        let Some(core) = self.control.core.as_ref().filter(|_| self.control.answers()) else { return false };
+        let has_session = |instance: Option<InstanceId>| instance.is_some_and(|id| core.session_of(id).is_some());
+        let mut living = self.nodes.iter().filter(|node| !node.is_dead);
+        self.control.is_idle()
+            && self.control.pending.is_empty()
+            && living.all(|node| node.connection.is_some() && has_session(node.identity.instance))
+    }
+
+    pub(super) fn has_converged(&self) -> bool {
         self.everybody_is_here() && rest::has_converged(self)
     }
 
-    /// What users would do to get what they want: reopen instances, give up on dead ones, stop one-off tasks, and ask
-    /// of every service what fits.
-    fn repairs(&self) -> Vec<Command> {
+    fn living_instances(&self) -> BTreeSet<InstanceId> {
+        self.nodes.iter().filter(|node| !node.is_dead).filter_map(|node| node.identity.instance).collect()
+    }
+
+    /// What users would do to get what they want: reopen instances, give up on dead ones where nobody else does, stop
+    /// one-off tasks, and ask of every service what is possible.
+    fn repairs(&mut self) -> Vec<Command> {
+        let ours = self.living_instances();
         let image = &self.control.committed;
         let mut repairs = Vec::new();
-        let ours: BTreeSet<InstanceId> = self.nodes.iter().filter_map(|node| node.identity.instance).collect();
-        for row in image.instances.values().filter(|row| row.status != InstanceStatus::Inactive) {
+        let rows: Vec<Arc<Instance>> = image.instances.values().cloned().collect();
+        let one_off = image.tasks.values().filter(|task| task.service.is_none() && task.is_live());
+        let one_off: Vec<_> = one_off.map(|task| Command::StopTask { task: task.id, reason: None }).collect();
+        let active = |row: &&Arc<Instance>| ours.contains(&row.id) && row.status == InstanceStatus::Active;
+        let mut open = rows.iter().filter(active).count();
+        let wanted_open = ours.len().div_ceil(2);
+        for row in rows.iter().filter(|row| row.status != InstanceStatus::Inactive) {
             if !ours.contains(&row.id) {
-                repairs.push(Command::DeregisterContainerInstance { instance: row.id, force: true });
-            } else if row.status == InstanceStatus::Draining {
+                let is_lost_in_time = !row.agent_connected && self.swarm.disconnect_grace_ms.is_some();
+                if !is_lost_in_time || self.dice.client.coin() {
+                    repairs.push(Command::DeregisterContainerInstance { instance: row.id, force: true });
+                }
+            } else if row.status == InstanceStatus::Draining && open < wanted_open {
+                open += 1;
                 let instances = vec![row.id];
                 repairs.push(Command::UpdateContainerInstancesState { instances, status: InstanceStatus::Active });
             }
         }
-        let one_off = image.tasks.values().filter(|task| task.service.is_none() && task.is_live());
-        repairs.extend(one_off.map(|task| Command::StopTask { task: task.id, reason: None }));
+        repairs.extend(one_off);
+        let protected = self.control.committed.tasks.values().filter(|task| task.is_live() && task.is_protected());
+        let tasks: Vec<_> = protected.map(|task| task.id).collect();
+        if !tasks.is_empty() {
+            repairs.push(Command::UpdateTaskProtection { tasks, protect_ms: None });
+        }
+        let image = &self.control.committed;
         let services: Vec<_> =
-            image.services.values().filter(|service| service.status == ServiceStatus::Active).collect();
+            image.services.values().filter(|service| service.status == ServiceStatus::Active).cloned().collect();
         let is_daemon = |service: &Service| service.scheduling_strategy == SchedulingStrategy::Daemon;
         // Where daemons want room on every node, replicas that happen to share one node must leave it.
-        let nodes = if services.iter().any(|one| is_daemon(one)) { 1 } else { self.nodes.len() };
+        let nodes = if services.iter().any(|one| is_daemon(one)) { 1 } else { open };
         let share = u32::try_from(nodes).unwrap_or(1) * NODE_CPU_UNITS / 2;
         let share = share / u32::try_from(services.len().max(1)).unwrap_or(1);
         let mut port_is_free = true;
         let mut daemon_cpu = NODE_CPU_UNITS / 2;
-        for service in services {
-            repairs.push(match is_daemon(service) {
-                true => self.repair_daemon(service, &mut daemon_cpu),
-                false => self.repair(service, share, &mut port_is_free),
-            });
+        for service in &services {
+            if is_daemon(service) {
+                repairs.push(self.repair_daemon(service, &mut daemon_cpu));
+                continue;
+            }
+            match service.controller {
+                DeploymentController::Ecs => repairs.push(self.repair(service, share, open, &mut port_is_free)),
+                DeploymentController::External => repairs.extend(self.repair_task_sets(service, share)),
+            }
         }
         repairs
     }
 
     /// A definition that fits beside all others on every node, or none.
     fn repair_daemon(&self, service: &Service, cpu_left: &mut u32) -> Command {
-        let wanted = Arc::clone(&self.definitions.steady()[0]);
+        let wanted = self.definitions.plain();
         let cpu: u32 = wanted.containers.iter().map(|container| container.cpu).sum();
         if cpu > *cpu_left {
             return Command::DeleteService { service: service.name.clone(), force: false };
@@ -139,7 +238,7 @@ impl World {
         Command::UpdateService(Box::new(update))
     }
 
-    fn repair(&self, service: &Service, cpu_share: u32, port_is_free: &mut bool) -> Command {
+    fn repair(&mut self, service: &Service, cpu_share: u32, open: usize, port_is_free: &mut bool) -> Command {
         let mut update = unchanged(service.name.clone());
         let named = service.definition.as_ref();
         let mut definition = named.and_then(|id| self.definitions.get(id)).map(Arc::clone);
@@ -148,21 +247,34 @@ impl World {
         if definition.as_ref().is_some_and(|one| holds_port(one)) {
             // The fixed port fits once per node, and other tasks may fill up to half of the nodes.
             if std::mem::take(port_is_free) {
-                nodes = u32::try_from(self.nodes.len().div_ceil(2)).unwrap_or(1);
+                nodes = u32::try_from(open.div_ceil(2)).unwrap_or(1);
             } else {
                 definition = None;
             }
         }
-        let steady = definition.filter(|one| self.definitions.is_steady(&one.id));
-        let wanted = steady.unwrap_or_else(|| Arc::clone(&self.definitions.steady()[0]));
+        let everywhere = |one: &Arc<TaskDefinition>| {
+            let mut living = self.nodes.iter().filter(|node| !node.is_dead);
+            living.all(|node| one.requires_attributes.iter().all(|name| node.offers(name)))
+        };
+        let steady = definition.filter(|one| self.definitions.is_steady(&one.id)).filter(everywhere);
+        let wanted = steady.unwrap_or_else(|| self.definitions.plain());
         let primary = self.control.committed.primary_deployment(&service.name);
-        let stuck = primary.is_some_and(|one| one.rollout_state == RolloutState::Failed || one.next_start_at.is_some());
+        let failed = primary.is_some_and(|one| one.rollout_state == RolloutState::Failed);
+        // A back-off ends by itself, which not everybody waits for.
+        let waits = primary.is_some_and(|one| one.next_start_at.is_some());
         let cpu: u32 = wanted.containers.iter().map(|container| container.cpu).sum();
-        update.desired_count = Some(service.desired_count.min(cpu_share / cpu.max(1)).min(nodes));
-        update.force_new_deployment = stuck;
+        let desired = service.desired_count.min(cpu_share / cpu.max(1)).min(nodes);
+        update.desired_count = Some(desired);
+        update.force_new_deployment = failed || waits && self.dice.client.permille(700);
         update.definition = Some(wanted);
-        update.maximum_percent = Some(if nodes == u32::MAX { 200 } else { 100 });
-        update.minimum_healthy_percent = Some(0);
+        let percent = &service.deployment_configuration;
+        let most = u64::from(desired) * u64::from(percent.maximum_percent) / 100;
+        let least = (u64::from(desired) * u64::from(percent.minimum_healthy_percent)).div_ceil(100);
+        // With both bounds equal nothing can move. A port that is taken twice over cannot be started first.
+        if nodes != u32::MAX || most <= least {
+            update.maximum_percent = Some(if nodes == u32::MAX { 200 } else { 100 });
+            update.minimum_healthy_percent = Some(0);
+        }
         update.placement_constraints = Some(Vec::new());
         // A way back may lead to a definition that never comes to rest.
         let enable = service.deployment_configuration.circuit_breaker.enable;

@@ -1,7 +1,7 @@
 //! Container engines: slow, sometimes failing, and they keep containers when the agent dies.
 
 use super::{Event, World};
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, Mishap, Point, Stage};
 use crate::definitions::{CRASHES, DONE, MISSING};
 use crate::dice::Dice;
 use crate::violation::Broken;
@@ -47,6 +47,18 @@ pub(crate) enum State {
     Exited {
         exit_code: Option<i32>,
     },
+}
+
+impl State {
+    pub fn stage(self) -> Stage {
+        match self {
+            State::Pulling => Stage::Pulling,
+            State::Created => Stage::Created,
+            State::Starting => Stage::Starting,
+            State::Running => Stage::Running,
+            State::Exited { .. } => Stage::Exited,
+        }
+    }
 }
 
 /// The next turn of a container's life.
@@ -106,16 +118,26 @@ impl Runtime {
     }
 
     /// Pulls were the agent's own; what the engine was told to start it may or may not have got to.
-    pub fn agent_died(&mut self, dice: &mut Dice) {
+    pub fn agent_died(&mut self, dice: &mut Dice, coverage: &mut Coverage) {
         self.containers.retain(|_, one| one.state != State::Pulling);
         for one in self.containers.values_mut().filter(|one| one.state == State::Starting) {
             if dice.coin() {
-                one.state = match one.ended_before {
+                let state = match one.ended_before {
                     Some(code) => State::Exited { exit_code: Some(code) },
                     None => State::Created,
                 };
+                coverage.count(Point::Container(Stage::Starting, state.stage()));
+                one.state = state;
                 one.serial = u64::MAX;
             }
+        }
+    }
+
+    /// What was being started was not.
+    pub fn machine_died(&mut self) {
+        for one in self.containers.values_mut().filter(|one| one.state == State::Starting) {
+            one.state = one.ended_before.map_or(State::Created, |code| State::Exited { exit_code: Some(code) });
+            one.serial = u64::MAX;
         }
     }
 
@@ -137,14 +159,15 @@ impl Runtime {
         self.runs.get(&container).copied().unwrap_or_default()
     }
 
-    /// True when the engine reports it: a container that only exists goes quietly.
-    pub fn remove(&mut self, container: ContainerRef) -> bool {
-        let removed = self.containers.remove(&container);
-        removed.is_some_and(|one| matches!(one.state, State::Starting | State::Running))
+    pub fn remove(&mut self, container: ContainerRef) -> Option<State> {
+        self.containers.remove(&container).map(|one| one.state)
     }
 
-    fn turn(&mut self, container: ContainerRef, state: State) -> Option<u64> {
+    fn turn(&mut self, container: ContainerRef, state: State, coverage: &mut Coverage) -> Option<u64> {
         let one = self.containers.get_mut(&container)?;
+        if one.state.stage() != state.stage() {
+            coverage.count(Point::Container(one.state.stage(), state.stage()));
+        }
         one.state = state;
         one.serial = self.next_serial;
         self.next_serial += 1;
@@ -157,12 +180,17 @@ impl World {
         match action {
             Action::Start { container, run, spec } => self.start(node, container, run, &spec),
             Action::Stop { container, grace_ms } => {
-                self.nodes[node].stopped_here.insert(container.task);
+                self.check_stop(node, container)?;
                 self.stop(node, container, grace_ms);
                 Ok(())
             }
             Action::Remove { task } => {
-                self.nodes[node].runtime.containers.retain(|container, _| container.task != task);
+                let runtime = &mut self.nodes[node].runtime;
+                let all = runtime.states().filter(|(container, _)| container.task == task).map(|(one, _)| one);
+                let all: Vec<ContainerRef> = all.collect();
+                for container in all {
+                    self.vanish(node, container);
+                }
                 self.tell(node, RuntimeEvent::Removed { task });
                 Ok(())
             }
@@ -201,6 +229,7 @@ impl World {
                     serial,
                 };
                 runtime.containers.insert(container, fresh);
+                self.coverage.count(Point::Container(Stage::Absent, Stage::Pulling));
                 self.tell(node, RuntimeEvent::PullStarted(container));
                 let delay = self.dice.runtime.between(0, self.swarm.start_ms_max);
                 self.plan(node, container, delay, Progress::Pulled);
@@ -210,6 +239,7 @@ impl World {
             Some(State::Running) => self.tell_started(node, container),
             Some(State::Exited { exit_code }) if runs_again => {
                 self.coverage.count("node restarted a container");
+                self.nodes[node].memory.runs_again(container);
                 if let Some(one) = self.nodes[node].runtime.containers.get_mut(&container) {
                     one.ended_before = exit_code;
                 }
@@ -220,28 +250,39 @@ impl World {
         Ok(())
     }
 
+    /// Gone without a trace. What state it was in.
+    pub(super) fn vanish(&mut self, node: usize, container: ContainerRef) -> Option<State> {
+        let state = self.nodes[node].runtime.remove(container)?;
+        self.nodes[node].memory.forgets(container);
+        self.coverage.count(Point::Container(state.stage(), Stage::Absent));
+        Some(state)
+    }
+
+    fn turn(&mut self, node: usize, container: ContainerRef, state: State) {
+        self.nodes[node].runtime.turn(container, state, &mut self.coverage);
+    }
+
     fn begin_start(&mut self, node: usize, container: ContainerRef) {
-        self.nodes[node].runtime.turn(container, State::Starting);
-        let delay = self.dice.runtime.between(1, self.swarm.start_ms_max / 4 + 1);
+        self.turn(node, container, State::Starting);
+        let delay = self.dice.runtime.between(1, self.swarm.start_ms_max / 2 + 1);
         let fails = self.dice.runtime.permille(self.swarm.start_failure);
         self.plan(node, container, delay, if fails { Progress::FailedToStart } else { Progress::Started });
     }
 
     fn stop(&mut self, node: usize, container: ContainerRef, grace_ms: u64) {
         if self.dice.runtime.permille(self.swarm.stop_lost) {
-            self.coverage.count("fault stop lost");
+            self.coverage.count(Mishap::StopLost);
             return;
         }
-        let runtime = &mut self.nodes[node].runtime;
-        match runtime.containers.get(&container).map(|one| one.state) {
+        match self.nodes[node].runtime.containers.get(&container).map(|one| one.state) {
             None => self.tell_exited(node, container, None),
             Some(State::Pulling) => {
-                runtime.containers.remove(&container);
+                self.vanish(node, container);
                 let reason = "CannotPullContainerError: stopped while pulling".into();
                 self.tell(node, RuntimeEvent::Failed { container, reason });
             }
             Some(State::Created | State::Starting) => {
-                runtime.turn(container, State::Exited { exit_code: None });
+                self.turn(node, container, State::Exited { exit_code: None });
                 self.tell_exited(node, container, None);
             }
             Some(State::Running) => {
@@ -265,7 +306,7 @@ impl World {
             Progress::Pulled => {
                 let missing = self.image(node, container).is_some_and(|image| &*image == MISSING);
                 if missing {
-                    self.nodes[node].runtime.containers.remove(&container);
+                    self.vanish(node, container);
                     let reason = "CannotPullContainerError: no such image".into();
                     self.tell(node, RuntimeEvent::Failed { container, reason });
                 } else {
@@ -274,13 +315,14 @@ impl World {
                 }
             }
             Progress::FailedToStart => {
-                self.coverage.count("fault start failed");
-                self.nodes[node].runtime.turn(container, State::Exited { exit_code: None });
+                self.coverage.count(Mishap::StartFailed);
+                self.nodes[node].memory.fails(container);
+                self.turn(node, container, State::Exited { exit_code: None });
                 let reason = "CannotStartContainerError: the engine says no".into();
                 self.tell(node, RuntimeEvent::Failed { container, reason });
             }
             Progress::Started => {
-                self.nodes[node].runtime.turn(container, State::Running);
+                self.turn(node, container, State::Running);
                 let now = self.now;
                 if let Some(one) = self.nodes[node].runtime.containers.get_mut(&container) {
                     (one.running_since, one.ended_before, one.health) = (now, None, HealthStatus::Unknown);
@@ -290,20 +332,39 @@ impl World {
                 self.plan_life(node, container);
             }
             Progress::Exits(code) => self.exit(node, container, code),
-            Progress::Health(health) => {
-                self.nodes[node].runtime.set_health(container, health);
-                self.tell(node, RuntimeEvent::Health { container, health });
-                if self.dice.runtime.permille(self.swarm.unhealthy) {
-                    self.coverage.count("fault unhealthy");
-                    let delay = self.dice.runtime.between(500, 10_000);
-                    self.plan(node, container, delay, Progress::Health(HealthStatus::Unhealthy));
-                } else if health != HealthStatus::Healthy {
-                    let delay = self.dice.runtime.between(500, 10_000);
-                    self.plan(node, container, delay, Progress::Health(HealthStatus::Healthy));
-                }
-            }
+            Progress::Health(health) => self.health_turns(node, container, health),
         }
         Ok(())
+    }
+
+    fn health_turns(&mut self, node: usize, container: ContainerRef, health: HealthStatus) {
+        self.nodes[node].runtime.set_health(container, health);
+        self.tell(node, RuntimeEvent::Health { container, health });
+        let delay = self.dice.runtime.between(500, 10_000);
+        if health != HealthStatus::Unhealthy && self.dice.runtime.permille(self.swarm.unhealthy) {
+            self.coverage.count(Mishap::Unhealthy);
+            self.plan(node, container, delay, Progress::Health(HealthStatus::Unhealthy));
+        } else if health == HealthStatus::Unhealthy {
+            // Some get well again; the others have to be replaced.
+            if self.dice.runtime.coin() {
+                self.plan(node, container, delay, Progress::Health(HealthStatus::Healthy));
+            } else {
+                self.coverage.count(Mishap::UnhealthyForGood);
+            }
+        }
+    }
+
+    /// For good.
+    pub(super) fn turn_unhealthy(&mut self, node: usize, container: ContainerRef) {
+        self.coverage.count(Mishap::UnhealthyForGood);
+        let row = self.control.stored.tasks.get(&container.task);
+        if row.is_some_and(|row| row.service.is_some() && row.is_live()) {
+            self.coverage.count("unhealthy at the end");
+        }
+        // What was planned for it is void.
+        self.turn(node, container, State::Running);
+        self.nodes[node].runtime.set_health(container, HealthStatus::Unhealthy);
+        self.tell(node, RuntimeEvent::Health { container, health: HealthStatus::Unhealthy });
     }
 
     fn plan_life(&mut self, node: usize, container: ContainerRef) {
@@ -324,7 +385,8 @@ impl World {
         if let Some(one) = self.nodes[node].runtime.containers.get_mut(&container) {
             one.ran_ms = now.millis_since(one.running_since);
         }
-        self.nodes[node].runtime.turn(container, State::Exited { exit_code });
+        self.turn(node, container, State::Exited { exit_code });
+        self.nodes[node].memory.exits(container, code);
         self.tell_exited(node, container, exit_code);
     }
 
@@ -362,7 +424,7 @@ impl World {
         // Checks come in their order, once each: an old result after a new one would be believed.
         let repeatable = !matches!(event, RuntimeEvent::Health { .. });
         if repeatable && self.dice.runtime.permille(self.swarm.event_twice) {
-            self.coverage.count("fault runtime event doubled");
+            self.coverage.count(Mishap::RuntimeEventDoubled);
             let again = self.dice.runtime.between(0, 20 * EVENT_MS_MAX);
             self.schedule(again, Event::Runtime { node, incarnation, event: event.clone() });
         }

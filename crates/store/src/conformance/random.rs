@@ -51,7 +51,7 @@ impl Generator {
         let name = format!("service-{}", self.below(4));
         let chosen = self.below(self.definitions.len() as u64) as usize;
         let definition = self.definitions[chosen].id.clone();
-        match self.below(14) {
+        match self.below(16) {
             0 => vec![Change::Cluster(Arc::new(bare_cluster(&key("random"))))],
             1 => vec![Change::Instance(Arc::new(bare_instance(self.below(5).into())))],
             2 => self.remove_instance(image),
@@ -81,6 +81,16 @@ impl Generator {
             10 => vec![Change::TokenRemoved("RunTask".into(), format!("{}", self.below(4)).into())],
             11 => self.remove_task(image),
             12 => self.update_task(image),
+            13 => {
+                let (id, service) = (self.below(3), self.below(4));
+                let name = format!("service-{service}");
+                let entry = match self.below(2) {
+                    0 => bare_service_deployment(4 * id + service, &name, &definition),
+                    _ => full_service_deployment(4 * id + service, &name, &definition),
+                };
+                vec![Change::ServiceDeployment(Arc::new(entry))]
+            }
+            14 => vec![Change::ServiceDeploymentRemoved(DeploymentId::from_u64(self.below(12)))],
             _ => self.create_task(image, &definition),
         }
     }

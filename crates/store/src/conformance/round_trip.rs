@@ -4,8 +4,8 @@ use super::random::Generator;
 use super::rows::*;
 use super::{BackEnd, assert_stored, commit};
 use plimsoll_model::{
-    Batch, Change, DesiredStatus, HealthStatus, Image, InstanceId, LaunchType, StopCode, Task, TaskDefinition, TaskId,
-    TaskStatus, TokenResult, Usage,
+    Batch, Change, DeploymentId, DesiredStatus, HealthStatus, Image, InstanceId, LaunchType, Service, StopCode, Task,
+    TaskDefinition, TaskId, TaskStatus, TokenResult, Usage,
 };
 use std::sync::Arc;
 
@@ -23,11 +23,15 @@ pub async fn rows_come_back_as_they_were_written(back_end: &dyn BackEnd) {
         Change::Usage(InstanceId::from_u128(7), usage),
         Change::Service(Arc::new(full_service("web", id))),
         Change::Deployment(Arc::new(full_deployment(u64::MAX >> 2, "web", id))),
+        Change::ServiceDeployment(Arc::new(full_service_deployment(u64::MAX >> 2, "web", id))),
+        // Of a deployment that is gone.
+        Change::ServiceDeployment(Arc::new(full_service_deployment(3, "web", id))),
         created(&task),
         Change::Event(Arc::new(event("web", 0, "(service web) has started 1 tasks: \"…\""))),
         Change::Event(Arc::new(event("web", 1 << 40, ""))),
         Change::Token(Arc::new(token("RunTask", "t", TokenResult::Tasks(vec![task.id, TaskId::from_u128(0)])))),
         Change::Token(Arc::new(token("CreateService", "t", TokenResult::Service(service_name("web"))))),
+        Change::Token(Arc::new(token("CreateTaskSet", "t", TokenResult::TaskSet(DeploymentId::from_u64(5))))),
         Change::DefinitionReferenced(definition),
     ];
     commit(&*store, &lease, &mut image, &changes).await.unwrap();
@@ -56,7 +60,9 @@ pub async fn rows_without_optional_parts_come_back_without_them(back_end: &dyn B
         Change::Instance(Arc::new(bare_instance(7))),
         used(7, 1),
         Change::Service(Arc::new(bare_service("web", id))),
+        Change::Service(Arc::new(Service { definition: None, ..bare_service("sets", id) })),
         Change::Deployment(Arc::new(bare_deployment(0, "web", id))),
+        Change::ServiceDeployment(Arc::new(bare_service_deployment(0, "web", id))),
         created(&bare_task(1, 7, id)),
         Change::DefinitionReferenced(Arc::clone(&definition)),
     ];
@@ -170,6 +176,8 @@ pub async fn updates_and_removals_may_be_committed_again(back_end: &dyn BackEnd)
         Change::Instance(Arc::new(full_instance(7))),
         Change::Service(Arc::new(full_service("web", id))),
         Change::Deployment(Arc::new(full_deployment(5, "web", id))),
+        Change::ServiceDeployment(Arc::new(bare_service_deployment(5, "web", id))),
+        Change::ServiceDeployment(Arc::new(bare_service_deployment(6, "web", id))),
         Change::EventRemoved(service_name("web"), 1),
         Change::Event(Arc::new(event("web", 2, "two"))),
         Change::TokenRemoved("RunTask".into(), "a".into()),
@@ -193,6 +201,7 @@ pub async fn removed_rows_are_gone(back_end: &dyn BackEnd) {
         Change::Cluster(Arc::new(bare_cluster(&lease.cluster))),
         Change::Service(Arc::new(full_service("web", id))),
         Change::Deployment(Arc::new(deployment.clone())),
+        Change::ServiceDeployment(Arc::new(full_service_deployment(5, "web", id))),
         Change::Event(Arc::new(event("web", 1, "one"))),
         Change::Event(Arc::new(event("web", 2, "two"))),
         Change::Token(Arc::new(token("RunTask", "a", TokenResult::Tasks(vec![task.id])))),
@@ -208,6 +217,7 @@ pub async fn removed_rows_are_gone(back_end: &dyn BackEnd) {
         Change::InstanceRemoved(InstanceId::from_u128(7)),
         Change::ServiceRemoved(service_name("web")),
         Change::DeploymentRemoved(deployment.id),
+        Change::ServiceDeploymentRemoved(deployment.id),
         Change::EventRemoved(service_name("web"), 1),
         Change::TokenRemoved("RunTask".into(), "a".into()),
         Change::DefinitionReleased(id.clone()),

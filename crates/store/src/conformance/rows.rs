@@ -3,13 +3,15 @@
 use crate::{Lease, Store};
 use plimsoll_model::{
     Attribute, Change, CircuitBreaker, ClientToken, Cluster, ClusterKey, ClusterName, ClusterStatus, Container,
-    ContainerOverride, Deployment, DeploymentConfiguration, DeploymentId, DeploymentSettings, DeploymentStatus,
-    DesiredStatus, FailureThreshold, Family, HealthStatus, Instance, InstanceId, InstanceStatus, LaunchType, Namespace,
-    NetworkBinding, PlacementConstraint, PlacementStrategy, PortClaim, PropagateTags, Protocol, Rebalancing, Reserved,
-    Resources, RollingBack, RolloutState, Said, SchedulingStrategy, Service, ServiceEvent, ServiceName, ServiceStatus,
-    SpreadField, StopCode, Tags, Task, TaskDefinition, TaskDefinitionId, TaskId, TaskOverrides, TaskStatus,
-    ThresholdKind, Timestamp, TokenRecord, TokenResult, Usage, VersionInfo,
+    ContainerOverride, Deployment, DeploymentConfiguration, DeploymentController, DeploymentId, DeploymentSettings,
+    DeploymentStatus, DesiredStatus, FailureThreshold, Family, HealthStatus, Instance, InstanceId, InstanceStatus,
+    LaunchType, Namespace, NetworkBinding, PlacementConstraint, PlacementStrategy, PortClaim, PropagateTags, Protocol,
+    Rebalancing, Reserved, Resources, RollingBack, RolloutState, Said, Scale, SchedulingStrategy, Service,
+    ServiceEvent, ServiceName, ServiceStatus, SpreadField, StabilityStatus, StopCode, Tags, Task, TaskDefinition,
+    TaskDefinitionId, TaskId, TaskOverrides, TaskSet, TaskStatus, ThresholdKind, Timestamp, TokenRecord, TokenResult,
+    Usage, VersionInfo,
 };
+use plimsoll_model::{Rollback, ServiceDeployment, ServiceDeploymentStatus, ServiceRevision};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -113,6 +115,7 @@ pub fn bare_service(name: &str, definition: &TaskDefinitionId) -> Service {
         status: ServiceStatus::Active,
         desired_count: 0,
         definition: Some(definition.clone()),
+        controller: DeploymentController::Ecs,
         launch_type: LaunchType::Ec2,
         scheduling_strategy: SchedulingStrategy::Replica,
         deployment_configuration: DeploymentConfiguration {
@@ -142,6 +145,7 @@ pub fn full_service(name: &str, definition: &TaskDefinitionId) -> Service {
     Service {
         status: ServiceStatus::Inactive,
         desired_count: u32::MAX,
+        controller: DeploymentController::External,
         launch_type: LaunchType::External,
         scheduling_strategy: SchedulingStrategy::Daemon,
         placement_constraints: vec![
@@ -197,6 +201,7 @@ pub fn bare_deployment(id: u64, service: &str, definition: &TaskDefinitionId) ->
         next_round_at: None,
         created_at: at(3),
         updated_at: at(3),
+        task_set: None,
     }
 }
 
@@ -215,7 +220,64 @@ pub fn full_deployment(id: u64, service: &str, definition: &TaskDefinitionId) ->
         consecutive_start_failures: 4,
         next_start_at: Some(at(1000)),
         updated_at: at(6),
+        task_set: Some(TaskSet {
+            external_id: Some("blue".into()),
+            scale: Scale::FULL,
+            launch_type: LaunchType::External,
+            stability: StabilityStatus::SteadyState,
+            stability_at: at(7),
+            tags: tags(),
+            echo: echo(),
+        }),
         ..bare_deployment(id, service, definition)
+    }
+}
+
+pub fn bare_service_deployment(id: u64, service: &str, definition: &TaskDefinitionId) -> ServiceDeployment {
+    ServiceDeployment {
+        id: DeploymentId::from_u64(id),
+        service: service_name(service),
+        revision: ServiceRevision {
+            definition: definition.clone(),
+            settings: Arc::new(DeploymentSettings { launch_type: LaunchType::Ec2, echo: serde_json::Map::new() }),
+            images: Vec::new(),
+        },
+        sources: Vec::new(),
+        status: ServiceDeploymentStatus::Pending,
+        status_reason: None,
+        created_at: at(3),
+        started_at: None,
+        finished_at: None,
+        stopped_at: None,
+        updated_at: at(3),
+        configuration: bare_service(service, definition).deployment_configuration,
+        failed_tasks: 0,
+        threshold: 0,
+        triggered: false,
+        rollback: None,
+    }
+}
+
+pub fn full_service_deployment(id: u64, service: &str, definition: &TaskDefinitionId) -> ServiceDeployment {
+    ServiceDeployment {
+        revision: ServiceRevision {
+            definition: definition.clone(),
+            settings: Arc::new(DeploymentSettings { launch_type: LaunchType::Fargate, echo: echo() }),
+            images: vec![("app".into(), "busybox@sha256:\u{1F6A2}".into()), ("side".into(), "".into())],
+        },
+        sources: vec![DeploymentId::from_u64(u64::MAX >> 2), DeploymentId::from_u64(0)],
+        status: ServiceDeploymentStatus::RollbackFailed,
+        status_reason: Some("'why'".into()),
+        started_at: Some(at(4)),
+        finished_at: Some(at(5)),
+        stopped_at: Some(at(6)),
+        updated_at: at(7),
+        configuration: full_service(service, definition).deployment_configuration,
+        failed_tasks: 4,
+        threshold: u32::MAX,
+        triggered: true,
+        rollback: Some(Rollback { reason: "\"".into(), started_at: at(5), target: DeploymentId::from_u64(9) }),
+        ..bare_service_deployment(id, service, definition)
     }
 }
 

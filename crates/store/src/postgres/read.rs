@@ -78,6 +78,9 @@ async fn read_documents(connection: &mut PgConnection, id: i32, image: &mut Imag
 
     let deployments = "SELECT id, document::text FROM deployments WHERE cluster_id = $1";
     each_row!(connection, query(deployments).bind(id), |row| image.deployment(get(&row, 0)?, get(&row, 1)?)?);
+
+    let history = "SELECT id, document::text FROM service_deployments WHERE cluster_id = $1";
+    each_row!(connection, query(history).bind(id), |row| image.service_deployment(get(&row, 0)?, get(&row, 1)?)?);
     Ok(())
 }
 

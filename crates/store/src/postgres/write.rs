@@ -109,6 +109,14 @@ impl Writer<'_> {
                            FROM UNNEST($2::bigint[]) AS given (id)))";
             self.run(query(sql).bind(self.cluster_id).bind(ids)).await?;
         }
+        if !batch.service_deployments_removed.is_empty() {
+            let ids: Vec<i64> = batch.service_deployments_removed.iter().map(|id| integer(id.as_u64())).collect();
+            let sql = "DELETE FROM service_deployments WHERE ctid = ANY(ARRAY(
+                           SELECT (SELECT ctid FROM service_deployments AS old
+                                   WHERE old.cluster_id = $1 AND old.id = given.id)
+                           FROM UNNEST($2::bigint[]) AS given (id)))";
+            self.run(query(sql).bind(self.cluster_id).bind(ids)).await?;
+        }
         self.remove_events_and_tokens(batch).await
     }
 
@@ -162,6 +170,14 @@ impl Writer<'_> {
             let ids: Vec<i64> = batch.deployments.keys().map(|id| integer(id.as_u64())).collect();
             let documents: Vec<String> = batch.deployments.values().map(|row| json(&**row)).collect();
             let sql = "INSERT INTO deployments (cluster_id, id, document)
+                       SELECT $1, id, document::json FROM UNNEST($2::bigint[], $3::text[]) AS put (id, document)
+                       ON CONFLICT (cluster_id, id) DO UPDATE SET document = EXCLUDED.document";
+            self.run(query(sql).bind(self.cluster_id).bind(ids).bind(documents)).await?;
+        }
+        if !batch.service_deployments.is_empty() {
+            let ids: Vec<i64> = batch.service_deployments.keys().map(|id| integer(id.as_u64())).collect();
+            let documents: Vec<String> = batch.service_deployments.values().map(|row| json(&**row)).collect();
+            let sql = "INSERT INTO service_deployments (cluster_id, id, document)
                        SELECT $1, id, document::json FROM UNNEST($2::bigint[], $3::text[]) AS put (id, document)
                        ON CONFLICT (cluster_id, id) DO UPDATE SET document = EXCLUDED.document";
             self.run(query(sql).bind(self.cluster_id).bind(ids).bind(documents)).await?;

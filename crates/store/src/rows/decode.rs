@@ -4,8 +4,8 @@ use super::intern::Interner;
 use crate::error::{BoxError, Error};
 use plimsoll_model::{
     Change, ClientToken, Cluster, Deployment, DeploymentId, DesiredStatus, Family, HealthStatus, IdError, Image,
-    Instance, InstanceId, LaunchType, Reserved, Service, ServiceEvent, StopCode, Task, TaskDefinition,
-    TaskDefinitionId, TaskDefinitionStatus, TaskId, TaskStatus, Timestamp, TokenRecord, Usage,
+    Instance, InstanceId, LaunchType, Reserved, Service, ServiceDeployment, ServiceEvent, StopCode, Task,
+    TaskDefinition, TaskDefinitionId, TaskDefinitionStatus, TaskId, TaskStatus, Timestamp, TokenRecord, Usage,
 };
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -198,6 +198,12 @@ impl ImageBuilder {
     pub fn deployment(&mut self, id: i64, document: &str) -> Result<(), Error> {
         let row: Deployment = document_of("deployments", id, document)?;
         self.image.apply(&Change::Deployment(Arc::new(row)));
+        Ok(())
+    }
+
+    pub fn service_deployment(&mut self, id: i64, document: &str) -> Result<(), Error> {
+        let row: ServiceDeployment = document_of("service_deployments", id, document)?;
+        self.image.apply(&Change::ServiceDeployment(Arc::new(row)));
         Ok(())
     }
 

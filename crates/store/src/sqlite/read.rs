@@ -56,6 +56,11 @@ async fn read_documents(
 
     let deployments = "SELECT id, document FROM deployments WHERE cluster_id = ?1";
     each_row!(connection, query(deployments).bind(cluster), |row| image.deployment(get(&row, 0)?, get(&row, 1)?)?);
+
+    let history = "SELECT id, document FROM service_deployments WHERE cluster_id = ?1";
+    each_row!(connection, query(history).bind(cluster), |row| {
+        image.service_deployment(get(&row, 0)?, get(&row, 1)?)?;
+    });
     Ok(())
 }
 

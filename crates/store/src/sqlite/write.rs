@@ -38,6 +38,8 @@ const REMOVE_SERVICES: &str =
     "DELETE FROM services WHERE cluster_id = ?1 AND name IN (SELECT value FROM json_each(?2))";
 const REMOVE_DEPLOYMENTS: &str =
     "DELETE FROM deployments WHERE cluster_id = ?1 AND id IN (SELECT value FROM json_each(?2))";
+const REMOVE_SERVICE_DEPLOYMENTS: &str =
+    "DELETE FROM service_deployments WHERE cluster_id = ?1 AND id IN (SELECT value FROM json_each(?2))";
 const REMOVE_EVENTS: &str = "DELETE FROM service_events WHERE cluster_id = ?1 AND (service, sequence) IN
     (SELECT value ->> 0, value ->> 1 FROM json_each(?2))";
 const REMOVE_TOKENS: &str = "DELETE FROM client_tokens WHERE cluster_id = ?1 AND (operation, token) IN
@@ -51,6 +53,9 @@ const PUT_SERVICES: &str = "INSERT INTO services (cluster_id, name, document)
     SELECT ?1, value ->> 0, value ->> 1 FROM json_each(?2) WHERE true
     ON CONFLICT (cluster_id, name) DO UPDATE SET document = excluded.document";
 const PUT_DEPLOYMENTS: &str = "INSERT INTO deployments (cluster_id, id, document)
+    SELECT ?1, value ->> 0, value ->> 1 FROM json_each(?2) WHERE true
+    ON CONFLICT (cluster_id, id) DO UPDATE SET document = excluded.document";
+const PUT_SERVICE_DEPLOYMENTS: &str = "INSERT INTO service_deployments (cluster_id, id, document)
     SELECT ?1, value ->> 0, value ->> 1 FROM json_each(?2) WHERE true
     ON CONFLICT (cluster_id, id) DO UPDATE SET document = excluded.document";
 
@@ -129,6 +134,7 @@ impl Writer<'_> {
         self.run(REMOVE_INSTANCES, &instances).await?;
         self.run(REMOVE_SERVICES, &list(&batch.services_removed)).await?;
         self.run(REMOVE_DEPLOYMENTS, &list(&batch.deployments_removed)).await?;
+        self.run(REMOVE_SERVICE_DEPLOYMENTS, &list(&batch.service_deployments_removed)).await?;
         self.run(REMOVE_EVENTS, &list(&batch.events_removed)).await?;
         self.run(REMOVE_TOKENS, &list(&batch.tokens_removed)).await?;
         Ok(())
@@ -143,6 +149,7 @@ impl Writer<'_> {
         self.run(PUT_INSTANCES, &list(&batch.instances)).await?;
         self.run(PUT_SERVICES, &list(&batch.services)).await?;
         self.run(PUT_DEPLOYMENTS, &list(&batch.deployments)).await?;
+        self.run(PUT_SERVICE_DEPLOYMENTS, &list(&batch.service_deployments)).await?;
         Ok(())
     }
 

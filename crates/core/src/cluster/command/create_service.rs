@@ -6,8 +6,8 @@ use super::daemon_rules::Wishes;
 use crate::command::CreateService;
 use crate::{CommandError, Output};
 use plimsoll_model::{
-    Deployment, DeploymentId, DeploymentStatus, RolloutState, Service, ServiceName, ServiceStatus, TaskDefinition,
-    TokenResult,
+    Deployment, DeploymentController, DeploymentId, DeploymentStatus, RolloutState, SchedulingStrategy, Service,
+    ServiceName, ServiceStatus, TaskDefinition, TokenResult,
 };
 use std::sync::Arc;
 
@@ -25,25 +25,43 @@ impl ClusterCore {
             Some(ServiceStatus::Draining) => return Err(CommandError::ServiceDraining { service }),
             Some(ServiceStatus::Inactive) | None => {}
         }
-        self.parse_constraints(&request.definition, &request.placement_constraints)?;
+        let controller = match &request.definition {
+            Some(definition) => {
+                self.parse_constraints(definition, &request.placement_constraints)?;
+                DeploymentController::Ecs
+            }
+            None => {
+                if request.scheduling_strategy == SchedulingStrategy::Daemon {
+                    let text =
+                        "The daemon scheduling strategy does not support deployment controller EXTERNAL: use ECS.";
+                    return Err(CommandError::InvalidParameter(text.to_owned()));
+                }
+                self.parse_constraints_with(&[], &request.placement_constraints)?;
+                DeploymentController::External
+            }
+        };
         Wishes::of_creation(&request).check(request.scheduling_strategy)?;
 
         // Nothing of an INACTIVE service of that name shows in the new one (SVC-3); its event numbers are not reused.
         self.forget_events(&service, out);
+        self.forget_history(&service, out);
         let next_event_sequence = self.image.services.get(&service).map_or(1, |old| old.next_event_sequence);
         self.remember(request.client_token, TokenResult::Service(service.clone()), out);
         let row = Service {
             name: request.name,
             status: ServiceStatus::Active,
             desired_count: request.desired_count,
-            definition: Some(request.definition.id.clone()),
+            definition: request.definition.as_ref().map(|definition| definition.id.clone()),
+            controller,
             launch_type: request.launch_type,
             scheduling_strategy: request.scheduling_strategy,
             deployment_configuration: request.deployment_configuration,
             placement_constraints: request.placement_constraints,
             placement_strategy: request.placement_strategy,
             health_check_grace_period_seconds: request.health_check_grace_period_seconds,
-            availability_zone_rebalancing: request.availability_zone_rebalancing,
+            // Task sets are not rebalanced (SVC-60).
+            availability_zone_rebalancing: request.availability_zone_rebalancing
+                && controller == DeploymentController::Ecs,
             rebalancing: None,
             propagate_tags: request.propagate_tags,
             enable_ecs_managed_tags: request.enable_ecs_managed_tags,
@@ -56,8 +74,10 @@ impl ClusterCore {
             tags: request.tags,
             echo: request.echo,
         };
-        self.put_service(row, Some(&request.definition), out);
-        self.new_deployment(&service, request.desired_count, &request.definition, out);
+        self.put_service(row, request.definition.as_ref(), out);
+        if let Some(definition) = &request.definition {
+            self.new_deployment(&service, request.desired_count, definition, out);
+        }
         self.work.mark(&service);
         Ok(Output::Service(service))
     }
@@ -91,14 +111,18 @@ impl ClusterCore {
             next_round_at: None,
             created_at: self.now,
             updated_at: self.now,
+            task_set: None,
         };
         self.create_deployment(row, definition, out);
+        let row = Arc::clone(&self.image.deployments[&id]);
+        self.record_deployment(&row, definition, out);
     }
 
-    fn new_deployment_id(&mut self) -> DeploymentId {
+    pub(super) fn new_deployment_id(&mut self) -> DeploymentId {
         loop {
             let id = self.random.deployment_id();
-            if !self.image.deployments.contains_key(&id) {
+            // The history keeps the ids of deployments that are gone.
+            if !self.image.deployments.contains_key(&id) && !self.image.service_deployments.contains_key(&id) {
                 return id;
             }
         }

@@ -2,7 +2,7 @@
 
 use super::super::{ClusterCore, Outbox};
 use crate::{CommandError, Output};
-use plimsoll_model::{SchedulingStrategy, ServiceName, ServiceStatus};
+use plimsoll_model::{DeploymentController, SchedulingStrategy, ServiceName, ServiceStatus};
 
 impl ClusterCore {
     pub(super) fn delete_service(
@@ -27,6 +27,7 @@ impl ClusterCore {
             let desired_count = row.desired_count;
             return Err(CommandError::ServiceScaledAboveZero { service, desired_count });
         }
+        let controller = row.controller;
         self.update_service_row(
             name,
             |row| {
@@ -35,7 +36,11 @@ impl ClusterCore {
             },
             out,
         );
-        self.scale_primary(name, 0, out);
+        match controller {
+            DeploymentController::Ecs => self.scale_primary(name, 0, out),
+            DeploymentController::External => self.retire_task_sets(name, out),
+        }
+        self.history_ends_with_service(name, out);
         self.finish_deletion(name, out);
         self.work.mark(name);
         Ok(Output::Service(service))

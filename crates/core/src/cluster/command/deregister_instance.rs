@@ -3,6 +3,7 @@
 use super::super::{ClusterCore, Effect, Outbox};
 use crate::{CommandError, Output};
 use plimsoll_model::{InstanceId, InstanceStatus, StopCode};
+use plimsoll_placement::mutant;
 
 impl ClusterCore {
     /// With force, tasks are STOPPED here and now while their containers run on: nobody answers for them any more.
@@ -25,7 +26,7 @@ impl ClusterCore {
             out.effects.push(Effect::Close { connection });
         }
         let reason = "Container instance deregistration forced by user".into();
-        self.stop_all_at_once(instance, StopCode::UserInitiated, &reason, out);
+        mutant!(LeaksOnDeregister => (), self.stop_all_at_once(instance, StopCode::UserInitiated, &reason, out));
         let now = self.now;
         let row = self.update_instance(
             instance,

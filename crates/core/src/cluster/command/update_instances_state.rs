@@ -3,6 +3,7 @@
 use super::super::{ClusterCore, Outbox};
 use crate::{CommandError, Failure, FailureReason, Output};
 use plimsoll_model::{InstanceId, InstanceStatus, Task};
+use plimsoll_placement::mutant;
 use std::sync::Arc;
 
 impl ClusterCore {
@@ -25,7 +26,7 @@ impl ClusterCore {
                 Some(row) if row.status == status => instances.push(row),
                 Some(_) => {
                     instances.push(self.update_instance(id, |row| row.status = status, out));
-                    self.replace_or_keep_tasks_of(id);
+                    mutant!(DrainIsNotHeard => (), self.replace_or_keep_tasks_of(id));
                 }
             }
         }

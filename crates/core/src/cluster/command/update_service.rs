@@ -5,7 +5,7 @@ use super::super::{ClusterCore, Outbox};
 use super::daemon_rules::Wishes;
 use crate::command::UpdateService;
 use crate::{CommandError, Output};
-use plimsoll_model::{DeploymentStatus, Service, ServiceName, ServiceStatus, TaskDefinition};
+use plimsoll_model::{DeploymentController, DeploymentStatus, Service, ServiceName, ServiceStatus, TaskDefinition};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -19,6 +19,9 @@ impl ClusterCore {
             }
             Some(row) => Arc::clone(row),
         };
+        if before.controller == DeploymentController::External {
+            return self.update_external_service(&before, request, out);
+        }
         let current = before.definition.as_ref().expect("a service with rolling deployments has a definition");
         let definition = match &request.definition {
             Some(given) if given.id != *current => Arc::clone(given),
@@ -71,6 +74,7 @@ impl ClusterCore {
             },
             out,
         );
+        self.history_is_superseded(service, out);
         self.new_deployment(service, desired_count, definition, out);
     }
 
@@ -89,7 +93,7 @@ impl ClusterCore {
     }
 
     /// The grace period decides which UNHEALTHY tasks are replaced (SVC-26).
-    fn judge_health_again(&mut self, service: &ServiceName) {
+    pub(super) fn judge_health_again(&mut self, service: &ServiceName) {
         let tasks: Vec<_> = self.image.tasks_of_service(service).filter(|task| task.is_live()).cloned().collect();
         for task in tasks {
             self.derive_slot(&task);
@@ -107,7 +111,7 @@ fn changes(before: &Map<String, Value>, sent: &Map<String, Value>, member: &str)
     }
 }
 
-fn apply(row: &mut Service, request: UpdateService) {
+pub(super) fn apply(row: &mut Service, request: UpdateService) {
     fn set<T>(member: &mut T, sent: Option<T>) {
         if let Some(value) = sent {
             *member = value;

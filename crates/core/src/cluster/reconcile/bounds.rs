@@ -1,5 +1,6 @@
 //! How few healthy tasks and how many tasks in all a deployment may have (DEP-10).
 
+use plimsoll_placement::mutant;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RolloutBounds {
     /// No healthy task is stopped below this.
@@ -13,8 +14,12 @@ pub fn rollout_bounds(desired: u32, minimum_percent: u32, maximum_percent: u32) 
     let share = |percent: u32| u64::from(desired) * u64::from(percent);
     let in_range = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
     RolloutBounds {
-        healthy_min: in_range(share(minimum_percent).div_ceil(100)),
-        total_max: in_range(share(maximum_percent) / 100),
+        healthy_min: in_range(
+            mutant!(RoundsTheWrongWay => share(minimum_percent) / 100, share(minimum_percent).div_ceil(100)),
+        ),
+        total_max: in_range(
+            mutant!(RoundsTheWrongWay => share(maximum_percent).div_ceil(100), share(maximum_percent) / 100),
+        ),
     }
 }
 

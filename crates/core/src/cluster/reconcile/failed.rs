@@ -21,7 +21,8 @@ impl ClusterCore {
     fn clear_draining(&mut self, pass: &mut Pass, out: &mut Outbox) {
         let Some(index) = self.derived.services.get(&pass.service.name) else { return };
         let draining = index.deployments.values().flat_map(|one| one.draining.of(Class::Pending));
-        let pending: Vec<TaskId> = draining.copied().collect();
+        let pending = draining.copied().filter(|task| self.may_be_stopped(pass, *task));
+        let pending: Vec<TaskId> = pending.collect();
         for task in pending {
             self.stop_as(pass, task, StopBecause::scaling, out);
         }

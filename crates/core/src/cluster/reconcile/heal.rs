@@ -6,11 +6,12 @@ use super::super::stopping::StopBecause;
 use super::super::{ClusterCore, Outbox, events};
 use super::Pass;
 use plimsoll_model::TaskId;
+use plimsoll_placement::mutant;
 
 impl ClusterCore {
     pub(super) fn heal(&mut self, pass: &mut Pass, out: &mut Outbox) {
         let numbers = self.numbers(pass);
-        if numbers.new_unhealthy == 0 {
+        if mutant!(UnhealthyStay => true, numbers.new_unhealthy == 0) {
             return;
         }
         let covered = numbers.covered_beyond_desired(numbers.new_unhealthy + numbers.old_live);
@@ -30,6 +31,6 @@ impl ClusterCore {
         self.stop_as(pass, id, |_| StopBecause::unhealthy(), out);
         self.count_health_failure(&task, out);
         let name = pass.service.name.clone();
-        self.add_event(&name, events::failed_health_checks(&name, id), out);
+        self.add_event(&name, events::failed_health_checks(pass.speaker(), id), out);
     }
 }

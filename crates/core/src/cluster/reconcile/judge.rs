@@ -1,9 +1,10 @@
-//! Whether a deployment has failed often enough to be given up (DEP-40..44).
+//! Whether a deployment is given up: because it failed often enough (DEP-40..44), or because somebody asked (DEP-53).
 
+use super::super::rollback::Because;
 use super::super::timers::Timer;
 use super::super::{ClusterCore, Outbox};
 use super::Pass;
-use plimsoll_model::{RolloutState, ServiceName};
+use plimsoll_model::{RolloutState, ServiceDeploymentStatus, ServiceName};
 
 /// Rounds that find no place count at most this often, however often something about the fleet changes; and as often
 /// something is tried although nothing changes, so that a deployment for which there is no room fails in the end.
@@ -14,11 +15,19 @@ impl ClusterCore {
     pub(super) fn judge(&mut self, name: &ServiceName, out: &mut Outbox) {
         let Some(service) = self.image.services.get(name).cloned() else { return };
         let Some(primary) = self.image.primary_deployment(name).cloned() else { return };
+        self.deployment_is_looked_at(primary.id, out);
+        if primary.rollout_state != RolloutState::InProgress {
+            return;
+        }
+        let asked = self.image.service_deployments.get(&primary.id).is_some_and(|entry| {
+            matches!(entry.status, ServiceDeploymentStatus::StopRequested | ServiceDeploymentStatus::RollbackRequested)
+        });
         let breaker = service.deployment_configuration.circuit_breaker;
         let threshold = breaker.threshold.failures(service.desired_count);
-        let fails = breaker.enable && primary.failed_tasks >= threshold;
-        if primary.rollout_state == RolloutState::InProgress && fails {
-            self.break_circuit(&service, &primary, out);
+        if asked {
+            self.give_up(&service, &primary, Because::Asked, out);
+        } else if breaker.enable && primary.failed_tasks >= threshold {
+            self.give_up(&service, &primary, Because::TooManyFailures, out);
         }
     }
 

@@ -3,7 +3,8 @@
 use super::super::ClusterCore;
 use super::super::derived::{Class, Classes, DeploymentIndex};
 use super::{Pass, rollout_bounds};
-use plimsoll_model::{Deployment, DeploymentId, DeploymentStatus, TaskId};
+use plimsoll_model::{Counts, Deployment, DeploymentId, DeploymentStatus, TaskId};
+use plimsoll_placement::mutant;
 use std::sync::Arc;
 
 /// "New" tasks are those of the PRIMARY deployment on instances that stay; "old" ones all others that are live
@@ -32,7 +33,7 @@ pub(super) struct Numbers {
 impl Numbers {
     /// How many healthy tasks the scheduler may stop (DEP-13 b).
     pub fn healthy_to_spare(&self) -> u32 {
-        self.healthy.saturating_sub(self.healthy_min)
+        self.healthy.saturating_sub(mutant!(MakesRoomBelowMinimum => 0, self.healthy_min))
     }
 
     pub fn missing(&self) -> u32 {
@@ -55,11 +56,11 @@ impl ClusterCore {
     pub(super) fn numbers(&self, pass: &Pass) -> Numbers {
         let service = &pass.service;
         let configuration = service.deployment_configuration;
-        let bounds =
-            rollout_bounds(service.desired_count, configuration.minimum_healthy_percent, configuration.maximum_percent);
-        let counts = self.image.service_counts(&service.name);
+        let desired = if pass.is_of_task_set() { pass.primary.desired_count } else { service.desired_count };
+        let bounds = rollout_bounds(desired, configuration.minimum_healthy_percent, configuration.maximum_percent);
+        let counts = self.counts(pass);
         let mut numbers = Numbers {
-            desired: service.desired_count,
+            desired,
             healthy_min: bounds.healthy_min,
             total_max: bounds.total_max,
             total: counts.not_stopped,
@@ -68,12 +69,16 @@ impl ClusterCore {
         };
         let Some(index) = self.derived.services.get(&service.name) else { return numbers };
         for (id, deployment) in &index.deployments {
+            if pass.is_of_task_set() && *id != pass.primary.id {
+                continue;
+            }
             numbers.add(&deployment.staying);
             numbers.add(&deployment.draining);
             if *id == pass.primary.id {
                 numbers.new_healthy = deployment.staying.count(Class::Healthy);
                 numbers.new_unhealthy = deployment.staying.count(Class::Unhealthy);
-                numbers.new_live = deployment.staying.live() - numbers.new_unhealthy;
+                let pending = mutant!(ForgetsPending => deployment.staying.count(Class::Pending), 0);
+                numbers.new_live = deployment.staying.live() - numbers.new_unhealthy - pending;
                 numbers.old_live += deployment.draining.live();
             } else {
                 numbers.old_live += deployment.staying.live() + deployment.draining.live();
@@ -82,12 +87,24 @@ impl ClusterCore {
         numbers
     }
 
+    /// Of the tasks that the pass is about.
+    pub(super) fn counts(&self, pass: &Pass) -> Counts {
+        if pass.is_of_task_set() {
+            self.image.deployment_counts(pass.primary.id)
+        } else {
+            self.image.service_counts(&pass.service.name)
+        }
+    }
+
     pub(super) fn index_of(&self, pass: &Pass, deployment: DeploymentId) -> Option<&DeploymentIndex> {
         self.derived.deployment(&pass.service.name, deployment)
     }
 
-    /// Superseded deployments that are still listed, oldest first.
+    /// Superseded deployments that are still listed, oldest first. Task sets do not supersede one another.
     pub(super) fn old_deployments(&self, pass: &Pass) -> Vec<Arc<Deployment>> {
+        if pass.is_of_task_set() {
+            return Vec::new();
+        }
         let all = self.image.deployments_of_service(&pass.service.name);
         let mut old: Vec<Arc<Deployment>> = all.filter(|row| row.status == DeploymentStatus::Active).cloned().collect();
         old.sort_by_key(|row| (row.created_at, row.id));
@@ -96,7 +113,10 @@ impl ClusterCore {
 
     /// Whether the scheduler may choose the task to stop it (PROT-4).
     pub(super) fn may_be_stopped(&self, pass: &Pass, task: TaskId) -> bool {
-        self.derived.services.get(&pass.service.name).is_none_or(|index| !index.protected().contains(&task))
+        self.derived
+            .services
+            .get(&pass.service.name)
+            .is_none_or(|index| mutant!(ProtectionIsIgnored => true, !index.protected().contains(&task)))
     }
 
     /// Where old tasks are, in the order in which they go: those on DRAINING instances first, of old deployments

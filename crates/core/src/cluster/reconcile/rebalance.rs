@@ -10,7 +10,7 @@ use super::super::timers::Timer;
 use super::super::{ClusterCore, Outbox, events};
 use super::Pass;
 use super::numbers::Numbers;
-use plimsoll_model::{Rebalancing, RolloutState, Service, TaskId};
+use plimsoll_model::{PlacementStrategy, Rebalancing, RolloutState, Service, SpreadField, TaskId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -100,7 +100,8 @@ impl ClusterCore {
 
     /// Tasks by zone, if a zone that could take tasks has too few of them.
     fn uneven_zones(&self, service: &Service) -> Option<BTreeMap<Arc<str>, u32>> {
-        if !service.availability_zone_rebalancing || service.desired_count < UNEVEN_FROM {
+        let wanted = service.availability_zone_rebalancing && spreads_over_zones(&service.placement_strategy);
+        if !wanted || service.desired_count < UNEVEN_FROM {
             return None;
         }
         let zones = self.zones_of(service)?;
@@ -123,6 +124,15 @@ impl ClusterCore {
 
     fn set_rebalancing(&mut self, pass: &Pass, to: Option<Rebalancing>, out: &mut Outbox) {
         self.update_service_row(&pass.service.name, |row| row.rebalancing = to, out);
+    }
+}
+
+/// SVC-60. Any other order would choose another task to go than one in the fullest zone, and moving would never end.
+fn spreads_over_zones(strategies: &[PlacementStrategy]) -> bool {
+    match strategies.first() {
+        None => true,
+        Some(PlacementStrategy::Spread(SpreadField::Attribute(name))) => **name == *ZONE,
+        Some(_) => false,
     }
 }
 

@@ -4,7 +4,8 @@ use super::super::timers::Timer;
 use super::super::{ClusterCore, Outbox, events};
 use super::Pass;
 use super::numbers::Numbers;
-use plimsoll_model::{DeploymentStatus, RolloutState};
+use plimsoll_model::{DeploymentStatus, RolloutState, TaskId};
+use std::sync::Arc;
 
 impl ClusterCore {
     pub(super) fn settle(&mut self, pass: &Pass, out: &mut Outbox) {
@@ -14,20 +15,22 @@ impl ClusterCore {
         }
         let numbers = self.numbers(pass);
         let name = pass.service.name.clone();
-        let repeat_at = if self.is_steady(pass, &numbers) {
+        let is_steady = self.is_steady(pass, &numbers);
+        self.show_stability(pass, is_steady, out);
+        let repeat_at = if is_steady {
             self.complete(pass, out);
-            if self.rebalance(pass, &numbers, out) {
+            if !pass.is_of_task_set() && self.rebalance(pass, &numbers, out) {
                 return;
             }
-            self.add_event_once(&name, events::steady(&name), out)
+            self.add_event_once(&name, events::steady(pass.speaker()), out)
         } else if let Some(protected) = self.protected_in_the_way(pass, &numbers) {
-            self.add_event_once(&name, events::protected(&name, protected), out)
+            self.add_event_once(&name, events::protected(pass.speaker(), protected), out)
         } else if is_blocked(pass, &numbers) {
-            self.add_event_once(&name, events::blocked(&name), out)
+            self.add_event_once(&name, events::blocked(pass.speaker()), out)
         } else {
             return;
         };
-        self.timers.set(Timer::Repeat(name), repeat_at);
+        self.look_again(pass, Timer::Repeat(name), repeat_at);
     }
 
     /// A superseded deployment without tasks leaves the list; of the others it shows what is left (DEP-1, DEP-2). The
@@ -68,7 +71,7 @@ impl ClusterCore {
 
     /// DEP-20, DEP-21.
     fn is_steady(&self, pass: &Pass, numbers: &Numbers) -> bool {
-        let counts = self.image.service_counts(&pass.service.name);
+        let counts = self.counts(pass);
         let all_healthy = numbers.new_healthy == numbers.desired && counts.live == numbers.desired;
         let nothing_else = counts.running == numbers.desired && counts.pending == 0;
         let empty_if_zero = numbers.desired > 0 || numbers.total == 0;
@@ -81,7 +84,10 @@ impl ClusterCore {
         if !surplus || is_moving(pass, numbers) || numbers.missing() > 0 {
             return None;
         }
-        let protected = self.derived.services.get(&pass.service.name).map_or(0, |index| index.protected().len());
+        let counted =
+            |id: &&TaskId| !pass.is_of_task_set() || self.image.tasks[*id].deployment == Some(pass.primary.id);
+        let index = self.derived.services.get(&pass.service.name);
+        let protected = index.map_or(0, |index| index.protected().iter().filter(counted).count());
         u32::try_from(protected).ok().filter(|protected| *protected > 0)
     }
 
@@ -91,7 +97,7 @@ impl ClusterCore {
         if self.image.deployments[&id].rollout_state != RolloutState::InProgress {
             return;
         }
-        let now = self.now;
+        let (now, before) = (self.now, Arc::clone(&self.image.deployments[&id]));
         self.update_deployment(
             id,
             |row| {
@@ -105,6 +111,7 @@ impl ClusterCore {
         );
         let name = &pass.service.name;
         self.add_event(name, events::completed(name, id), out);
+        self.deployment_is_completed(&before, out);
         self.drop_inactive_deployments(pass, out);
     }
 }

@@ -3,6 +3,7 @@
 use super::super::timers::Timer;
 use super::super::{ClusterCore, Outbox, events};
 use super::Pass;
+use plimsoll_placement::mutant;
 
 impl ClusterCore {
     pub(super) fn start(&mut self, pass: &mut Pass, budget: &mut usize, out: &mut Outbox) {
@@ -14,7 +15,7 @@ impl ClusterCore {
         let name = pass.service.name.clone();
         if let Some(at) = pass.primary.next_start_at.filter(|at| *at > self.now) {
             // Nothing makes room for tasks that would fail again.
-            self.timers.set(Timer::StartAgain(name), at);
+            self.look_again(pass, Timer::StartAgain(name), at);
             pass.waits = true;
             return;
         }
@@ -38,7 +39,11 @@ impl ClusterCore {
 
     fn place_for(&mut self, pass: &mut Pass, count: usize, budget: &mut usize, out: &mut Outbox) {
         let name = pass.service.name.clone();
-        let blueprint = self.service_blueprint(&pass.service, &pass.primary);
+        let deployment = mutant!(
+            SupersededStarts => self.old_deployments(pass).first().unwrap_or(&pass.primary).clone(),
+            pass.primary.clone()
+        );
+        let blueprint = self.service_blueprint(&pass.service, &deployment);
         let needs = self.service_requirements(&pass.service, &pass.primary);
         let plan = self.plan(&blueprint, &needs, count);
         *budget -= plan.placed.len();
@@ -53,7 +58,7 @@ impl ClusterCore {
             pass.make_room = true;
             pass.waits = true;
             self.work.wait_for_capacity(&name);
-            pass.unplaced = Some(events::unplaced(&name, &rejection));
+            pass.unplaced = Some(events::unplaced(pass.speaker(), &rejection));
         }
     }
 }

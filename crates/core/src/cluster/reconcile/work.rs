@@ -1,6 +1,7 @@
 //! Which services have to be looked at.
 
 use plimsoll_model::ServiceName;
+use plimsoll_placement::mutant;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
@@ -27,11 +28,12 @@ impl Work {
     }
 
     pub fn wait_for_capacity(&mut self, service: &ServiceName) {
-        self.waiting_for_capacity.insert(service.clone());
+        let waiting = mutant!(AsksAgainAtOnce => &mut self.postponed, &mut self.waiting_for_capacity);
+        waiting.insert(service.clone());
     }
 
     pub fn capacity_changed(&mut self) {
-        self.dirty.append(&mut self.waiting_for_capacity);
+        mutant!(NeverLooksAgain => (), self.dirty.append(&mut self.waiting_for_capacity));
     }
 
     pub fn placed(&mut self, service: &ServiceName) {

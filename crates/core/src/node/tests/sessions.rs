@@ -167,3 +167,30 @@ fn a_session_nobody_asked_for_hears_everything_i_17() {
     bench.welcome(vec![assignment(1, &web())]);
     assert_eq!(bench.settled_reports()[&1].status, TaskStatus::Running);
 }
+
+/// Where a round trip takes longer than a heartbeat, each report used to be told again under a new number before the
+/// answer to the last could come, and none was ever acknowledged.
+#[test]
+fn an_acknowledgement_may_take_longer_than_a_heartbeat_f_15() {
+    let mut bench = Bench::welcomed();
+    bench.command(vec![assignment(1, &web())], vec![]);
+    let mut newest = bench.reports().0;
+    let mut told = 1;
+    for _ in 0..30 {
+        bench.wait(HEARTBEAT_MS);
+        let (sequence, _) = bench.reports();
+        if sequence > 0 {
+            (newest, told) = (sequence, told + 1);
+        }
+    }
+    assert!((3..=6).contains(&told), "told {told} times in 30 heartbeats");
+    bench.acknowledge(newest);
+    // What changed while the report was on its way is told in one of its own.
+    let (since, _) = bench.reports();
+    if since > 0 {
+        assert_eq!(since, newest + 1);
+        bench.acknowledge(since);
+    }
+    bench.wait(2 * HEARTBEAT_MS);
+    assert_eq!(bench.reports().0, 0, "it is known");
+}

@@ -295,8 +295,7 @@ async fn services() {
             ("CreateService", create(json!({"desiredCount": -1})), INVALID, "desiredCount"),
             ("CreateService", json!({"serviceName": "s", "desiredCount": 1}), INVALID, "taskDefinition"),
             ("CreateService", create(json!({"deploymentController": {"type": "CODE_DEPLOY"}})), UNSUPPORTED, "CODE_DEPLOY"),
-            ("CreateService", create(json!({"deploymentController": {"type": "EXTERNAL"}})), UNSUPPORTED, "EXTERNAL"),
-            ("CreateService", json!({"serviceName": "s", "deploymentController": {"type": "EXTERNAL"}}), UNSUPPORTED, "EXTERNAL"),
+            ("CreateService", create(json!({"deploymentController": {"type": "EXTERNAL"}})), INVALID, "EXTERNAL"),
             // SVC-3
             ("CreateService", create(json!({"serviceName": "known"})), INVALID, "Creation of service was not idempotent."),
             // SVC-5

@@ -18,6 +18,7 @@ impl Scrubber {
             (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<uuid>"),
             (r"[0-9a-f]{32}", "<id>"),
             (r"ecs-svc/[0-9]{19}", "ecs-svc/<number>"),
+            (r"(service-(?:deployment|revision)/[^/]+/[^/]+)/[0-9]{19}", "$1/<number>"),
             (r"\bi-[0-9a-f]{17}\b", "i-<id>"),
         ];
         Scrubber { patterns: patterns.map(|(pattern, with)| (Regex::new(pattern).unwrap(), with)).into() }
@@ -44,7 +45,7 @@ impl Scrubber {
     }
 }
 
-fn check(name: &str, mut answer: Value) {
+pub(super) fn check(name: &str, mut answer: Value) {
     Scrubber::new().scrub(&mut answer);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.json"));
     if std::env::var("PLIMSOLL_GOLDEN").is_ok_and(|mode| mode == "write") {

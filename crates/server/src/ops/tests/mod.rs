@@ -1,9 +1,11 @@
 //! Operations from validated body to answer, on a memory store and a real control plane, without HTTP.
 
 mod behaviour;
+mod deployments;
 mod errors;
 mod golden;
 mod hostile;
+mod task_sets;
 
 use crate::settings::{Auth, Limits, ServerSettings};
 use crate::{Context, ops};

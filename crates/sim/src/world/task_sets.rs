@@ -1,0 +1,125 @@
+//! Users who deploy by hand: they make task sets, scale them, swap the primary one and delete them.
+
+use super::{Event, World};
+use crate::violation::{Broken, require};
+use plimsoll_core::command::{Command, CreateTaskSet, Output};
+use plimsoll_model::{
+    ClientToken, Deployment, DeploymentController, DeploymentId, DeploymentStatus, HealthStatus, LaunchType, Scale,
+    Service, ServiceName,
+};
+use serde_json::Map;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Thousandths of a percent.
+const SCALES: [u32; 6] = [0, 1, 25_000, 33_333, 50_000, 100_000];
+
+impl World {
+    pub(super) fn task_set_command(&mut self) -> Option<Command> {
+        let service = self.some_service_with_task_sets()?;
+        Some(match self.dice.client.below(10) {
+            0..3 => self.create_task_set(service),
+            3..6 => {
+                let (task_set, scale) = (self.some_task_set(&service)?, self.some_scale());
+                Command::UpdateTaskSet { service, task_set, scale }
+            }
+            6..8 => {
+                let task_set = self.some_task_set(&service)?;
+                Command::UpdateServicePrimaryTaskSet { service, task_set }
+            }
+            _ => {
+                let (task_set, force) = (self.some_task_set(&service)?, self.dice.client.coin());
+                Command::DeleteTaskSet { service, task_set, force }
+            }
+        })
+    }
+
+    fn create_task_set(&mut self, service: ServiceName) -> Command {
+        let (definition, scale) = (self.some_definition(), self.some_scale());
+        let client_token = self.dice.client.coin().then(|| {
+            let token = self.client.new_token();
+            ClientToken { operation: "CreateTaskSet".into(), fingerprint: Arc::clone(&token), token }
+        });
+        Command::CreateTaskSet(Box::new(CreateTaskSet {
+            service,
+            definition,
+            scale,
+            launch_type: LaunchType::Ec2,
+            external_id: None,
+            tags: BTreeMap::new(),
+            echo: Map::new(),
+            client_token,
+        }))
+    }
+
+    /// I-25: the same token gives the same set.
+    pub(super) fn task_set_answered(&mut self, command: &Command, output: &Output) -> Result<(), Broken> {
+        let (Command::CreateTaskSet(create), Output::TaskSet(row)) = (command, output) else { return Ok(()) };
+        let Some(token) = &create.client_token else { return Ok(()) };
+        match self.client.task_sets.get(&token.token) {
+            Some(first) => {
+                self.coverage.count("task set replayed");
+                require(*first == row.id, "I-25", || format!("token {} led to {first} and {}", token.token, row.id))
+            }
+            None => {
+                self.client.task_sets.insert(Arc::clone(&token.token), row.id);
+                if self.dice.client.permille(200) {
+                    let delay = self.dice.client.between(1, 2_000);
+                    self.schedule(delay, Event::Resend(Box::new(command.clone())));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn some_scale(&mut self) -> Scale {
+        let thousandths = self.dice.client.pick(&SCALES).copied();
+        thousandths.and_then(Scale::from_thousandths).unwrap_or(Scale::FULL)
+    }
+
+    /// Now and then one that has none, to be refused.
+    fn some_service_with_task_sets(&mut self) -> Option<ServiceName> {
+        let any = self.dice.client.permille(50);
+        let services = self.control.committed.services.values();
+        let fits = |row: &&Arc<Service>| any || row.controller == DeploymentController::External;
+        let known: Vec<ServiceName> = services.filter(fits).map(|row| row.name.clone()).collect();
+        self.dice.client.pick(&known).cloned()
+    }
+
+    fn some_task_set(&mut self, service: &ServiceName) -> Option<DeploymentId> {
+        let known: Vec<DeploymentId> =
+            self.control.committed.deployments_of_service(service).map(|row| row.id).collect();
+        self.dice.client.pick(&known).copied()
+    }
+
+    /// What users would do to get what they want of the sets of a service: give up on those that cannot become what they
+    /// are to be, and ask of the others what fits.
+    pub(super) fn repair_task_sets(&self, service: &Service, cpu_share: u32) -> Vec<Command> {
+        let name = &service.name;
+        let sets = self.control.committed.deployments_of_service(name);
+        let listed = sets.filter(|row| row.status != DeploymentStatus::Draining);
+        let (kept, hopeless): (Vec<_>, Vec<_>) = listed.partition(|row| self.can_be_served(row));
+        let delete =
+            |row: &&Arc<Deployment>| Command::DeleteTaskSet { service: name.clone(), task_set: row.id, force: true };
+        let mut repairs: Vec<Command> = hopeless.iter().map(delete).collect();
+        let cpu = |row: &&Arc<Deployment>| {
+            let definition = self.definitions.get(&row.definition);
+            definition.map_or(0, |one| one.containers.iter().map(|container| container.cpu).sum())
+        };
+        let each: u32 = kept.iter().map(cpu).sum();
+        let mut update = super::client::unchanged(name.clone());
+        update.desired_count = Some(service.desired_count.min(cpu_share / each.max(1)));
+        update.placement_constraints = Some(Vec::new());
+        repairs.push(Command::UpdateService(Box::new(update)));
+        repairs
+    }
+
+    /// A fixed port may be anybody's, and an unhealthy task stays where percentages leave no room for another.
+    fn can_be_served(&self, row: &Deployment) -> bool {
+        let mut tasks = self.control.committed.tasks_of_service(&row.service);
+        let is_unhealthy = tasks
+            .any(|task| task.deployment == Some(row.id) && task.is_live() && task.health == HealthStatus::Unhealthy);
+        let is_steady = self.definitions.is_steady(&row.definition) && row.definition.family.as_str() != "port";
+        is_steady && !is_unhealthy && row.next_start_at.is_none()
+    }
+}

@@ -65,7 +65,8 @@ async fn a_check_that_hangs_is_ended_with_its_children() {
     let spec = spec(document);
     let container = agent.run(&spec, 0).await;
     assert_eq!(agent.health(container).await, HealthStatus::Unhealthy);
-    let pids = fs::read_to_string(process.root().join(spec.task.to_string()).join("c0/work/pids")).unwrap();
+    let pids =
+        fs::read_to_string(process.root().join(spec.task.to_string()).join("c0").join("work").join("pids")).unwrap();
     assert_eq!(pids.lines().count(), 4, "two checks: {pids}");
     for pid in pids.lines() {
         let stat = fs::read_to_string(Path::new("/proc").join(pid.trim()).join("stat")).unwrap_or_default();

@@ -212,7 +212,7 @@ impl ClusterCore {
         self.sessions.of_instance(instance).map(|session| session.id)
     }
 
-    /// The session that is open on a connection, for invariant checks.
+    /// Which session a connection carries, for invariant checks.
     pub fn session_on(&self, connection: ConnectionId) -> Option<SessionId> {
         self.sessions.session_on(connection)
     }

@@ -295,7 +295,7 @@ fn an_instance_registered_over_the_api_takes_tasks() {
 }
 
 /// Where a round trip takes longer than some heartbeats, each of them used to open one more session, and no report was
-/// ever of the session that was open when it came.
+/// ever of the one the connection carried when it came.
 #[test]
 fn a_welcome_may_take_longer_than_a_few_heartbeats_f_15() {
     let mut world = world();

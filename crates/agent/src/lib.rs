@@ -19,6 +19,7 @@ const _: () = assert!(!plimsoll_core::mutants::PLANTED, "the feature `mutants` i
 
 pub use agent::{Agent, AgentStatus, RunningAgent, Shutdown};
 pub use error::Error;
+pub use plimsoll_model::CAPACITY_PROVIDER_ATTRIBUTE;
 pub use runtime::RuntimeKind;
 /// Where the hidden `process-shim` subcommand leads; see [`AgentSettings::shim_command`].
 pub use runtime::process;

@@ -5,7 +5,8 @@ use crate::{SHIM, credentials, stop};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use plimsoll_agent::{
-    AccessKey, Agent, AgentSettings, ClusterAddress, Latency, RuntimeChoice, Shutdown, SimulatedSettings,
+    AccessKey, Agent, AgentSettings, CAPACITY_PROVIDER_ATTRIBUTE, ClusterAddress, Latency, RuntimeChoice, Shutdown,
+    SimulatedSettings,
 };
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -41,6 +42,9 @@ pub struct AgentFlags {
     #[arg(long = "attribute", env = "PLIMSOLL_ATTRIBUTES", value_name = "NAME=VALUE", value_delimiter = ',',
           value_parser = parse_attribute)]
     attributes: Vec<(String, Option<String>)>,
+    /// The capacity provider this node belongs to: tasks of strategies that name it may run here
+    #[arg(long, env = "PLIMSOLL_CAPACITY_PROVIDER", value_name = "NAME")]
+    capacity_provider: Option<String>,
     /// CPU units to offer, 1024 per core [default: all cores]
     #[arg(long, env = "PLIMSOLL_CPU", value_name = "UNITS")]
     cpu: Option<u32>,
@@ -107,6 +111,9 @@ pub async fn run(flags: AgentFlags) -> Result<()> {
     settings.servers = flags.server;
     settings.cluster = ClusterAddress { account: None, region: flags.region, name: flags.cluster };
     settings.attributes = flags.attributes.into_iter().collect();
+    if let Some(name) = flags.capacity_provider.filter(|name| !name.is_empty()) {
+        settings.attributes.insert(CAPACITY_PROVIDER_ATTRIBUTE.to_owned(), Some(name));
+    }
     // Simulated nodes are new ones at each start unless they are given a place to remember who they were.
     settings.data_dir = match (flags.data_dir, flags.simulation.simulate) {
         (None, None) => Some(default_data_dir().join("agent")),

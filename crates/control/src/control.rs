@@ -1,5 +1,6 @@
 //! All clusters of this process.
 
+use crate::capacity_providers::CapacityProviders;
 use crate::clock::Clock;
 use crate::definitions::Definitions;
 use crate::error::Error;
@@ -23,6 +24,7 @@ pub struct Control {
     clock: Clock,
     metrics: Arc<Metrics>,
     definitions: Definitions,
+    capacity_providers: CapacityProviders,
     around: Surroundings,
     clusters: RwLock<BTreeMap<ClusterKey, Arc<Shared>>>,
     writers: Mutex<Vec<JoinHandle<()>>>,
@@ -53,6 +55,7 @@ impl Control {
             clock: Clock::start(),
             metrics: Arc::new(Metrics::new()),
             definitions: Definitions::new(Arc::clone(&store), &settings),
+            capacity_providers: CapacityProviders::new(Arc::clone(&store)),
             settings: Arc::new(settings),
             around: Surroundings { store, keeper, stop: CancellationToken::new() },
             clusters: RwLock::default(),
@@ -108,6 +111,10 @@ impl Control {
 
     pub fn definitions(&self) -> &Definitions {
         &self.definitions
+    }
+
+    pub fn capacity_providers(&self) -> &CapacityProviders {
+        &self.capacity_providers
     }
 
     pub fn metrics(&self) -> &Metrics {

@@ -17,6 +17,7 @@ mod loss;
 mod node;
 mod observation;
 mod placing;
+mod providers;
 mod random;
 mod reconcile;
 mod rollback;

@@ -2,10 +2,10 @@
 //! definitions looked up. Anything that can still go wrong is a [`crate::CommandError`] or a [`Failure`].
 
 use plimsoll_model::{
-    Attribute, CircuitBreaker, ClientToken, Cluster, Deployment, DeploymentConfiguration, DeploymentId,
-    FailureThreshold, Instance, InstanceId, InstanceStatus, LaunchType, NetworkBinding, PlacementConstraint,
-    PlacementStrategy, PropagateTags, Resources, Scale, SchedulingStrategy, ServiceName, Tags, Task, TaskDefinition,
-    TaskId, TaskOverrides, TaskStatus, Timestamp, VersionInfo,
+    Attribute, CapacityProviderStrategyItem, CircuitBreaker, ClientToken, Cluster, Deployment, DeploymentConfiguration,
+    DeploymentId, FailureThreshold, Instance, InstanceId, InstanceStatus, LaunchType, NetworkBinding,
+    PlacementConstraint, PlacementStrategy, PropagateTags, Resources, Scale, SchedulingStrategy, ServiceName, Tags,
+    Task, TaskDefinition, TaskId, TaskOverrides, TaskStatus, Timestamp, VersionInfo,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -25,6 +25,7 @@ pub enum Command {
         status: InstanceStatus,
     },
     PutAttributes(Vec<AttributeTarget>),
+    PutClusterCapacityProviders(AssociatedProviders),
     DeleteAttributes(Vec<AttributeTarget>),
     CreateService(Box<CreateService>),
     UpdateService(Box<UpdateService>),
@@ -71,8 +72,27 @@ pub enum Command {
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct CreateCluster {
     pub tags: Tags,
+    pub capacity: AssociatedProviders,
     /// See [`Cluster::echo`].
     pub echo: Map<String, Value>,
+}
+
+/// The capacity providers of a cluster. All of them exist, and the strategy names no others (CL-11).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AssociatedProviders {
+    pub capacity_providers: Vec<Arc<str>>,
+    pub default_strategy: Vec<CapacityProviderStrategyItem>,
+}
+
+/// What a request says about capacity besides its launch type (RUN-2).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StrategyChoice {
+    /// The launch type says it all.
+    LaunchType,
+    /// Well-formed by itself (SVC-55), and not empty.
+    Given(Vec<CapacityProviderStrategyItem>),
+    /// Nothing was said: the cluster's default strategy, and the launch type where it has none.
+    ClusterDefault,
 }
 
 /// Also what an agent's hello becomes. Creates the cluster `default` when it is missing (CL-3).
@@ -104,6 +124,7 @@ pub struct CreateService {
     pub definition: Option<Arc<TaskDefinition>>,
     pub desired_count: u32,
     pub launch_type: LaunchType,
+    pub capacity_provider_strategy: StrategyChoice,
     pub scheduling_strategy: SchedulingStrategy,
     pub deployment_configuration: DeploymentConfiguration,
     pub placement_constraints: Vec<PlacementConstraint>,
@@ -126,6 +147,8 @@ pub struct UpdateService {
     pub service: ServiceName,
     pub definition: Option<Arc<TaskDefinition>>,
     pub desired_count: Option<u32>,
+    /// Another one than before needs `force_new_deployment` (SVC-13); an empty one goes back to launch type EC2.
+    pub capacity_provider_strategy: Option<Vec<CapacityProviderStrategyItem>>,
     pub maximum_percent: Option<u32>,
     pub minimum_healthy_percent: Option<u32>,
     pub circuit_breaker: Option<CircuitBreakerUpdate>,
@@ -170,6 +193,7 @@ pub struct CreateTaskSet {
     pub definition: Arc<TaskDefinition>,
     pub scale: Scale,
     pub launch_type: LaunchType,
+    pub capacity_provider_strategy: StrategyChoice,
     pub external_id: Option<Arc<str>>,
     pub tags: Tags,
     /// See [`plimsoll_model::TaskSet::echo`].
@@ -183,6 +207,7 @@ pub struct RunTask {
     /// 1 to 10 (RUN-1).
     pub count: u32,
     pub launch: TaskLaunch,
+    pub capacity_provider_strategy: StrategyChoice,
     pub placement_constraints: Vec<PlacementConstraint>,
     pub placement_strategy: Vec<PlacementStrategy>,
     pub client_token: Option<ClientToken>,

@@ -1,6 +1,7 @@
 //! What a caller did wrong. The server maps these to ECS error codes and nothing else does.
 
 use plimsoll_model::{ClusterName, DeploymentId, InstanceId, ServiceDeploymentStatus, ServiceName, TaskId};
+use std::sync::Arc;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
@@ -62,10 +63,20 @@ pub enum CommandError {
     #[error("{0}")]
     Unsupported(String),
 
+    #[error("capacity provider {provider} is not associated with the cluster")]
+    CapacityProviderNotAssociated { provider: Arc<str> },
+    /// A service or task of the cluster was placed by it, or would be (CL-11).
+    #[error("capacity provider {provider} is in use")]
+    CapacityProviderInUse { provider: Arc<str> },
+    #[error("service {service} would be given another capacity provider strategy without a new deployment")]
+    StrategyNeedsNewDeployment { service: ServiceName },
+
     #[error("task {task} not found")]
     TaskNotFound { task: TaskId },
     #[error("no container instances in the cluster")]
     NoContainerInstances,
+    #[error("no container instances in capacity provider {provider}")]
+    NoInstancesOfCapacityProvider { provider: Arc<str> },
     #[error("override for container {name}, which is not in the task definition")]
     OverrideForUnknownContainer { name: String },
     /// The same client token came with other parameters (W-16).

@@ -8,6 +8,7 @@ pub mod command;
 mod error;
 pub mod node;
 pub mod protocol;
+mod shares;
 pub mod task_definition;
 
 pub use cluster::{ClusterConfig, ClusterCore, Effect, Input, LoadError, Outbox, Reply, RequestId};

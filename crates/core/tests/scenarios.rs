@@ -9,16 +9,19 @@
 mod harness;
 
 use harness::{Behaviour, World, create_service, launch, resources, update_service};
-use plimsoll_core::command::{AttributeTarget, CircuitBreakerUpdate, CreateTaskSet, RunTask, StartTask};
+use plimsoll_core::command::{
+    AssociatedProviders, AttributeTarget, CircuitBreakerUpdate, CreateTaskSet, RunTask, StartTask, StrategyChoice,
+};
 use plimsoll_core::{Command, CommandError, FailureReason, Output};
 use plimsoll_model::{
-    Attribute, ClientToken, FailureThreshold, HealthStatus, InstanceStatus, LaunchType, PlacementConstraint,
-    PlacementStrategy, PortClaim, Protocol, RolloutState, Scale, SchedulingStrategy, ServiceName, SpreadField, Tags,
-    ThresholdKind, Timestamp,
+    Attribute, CAPACITY_PROVIDER_ATTRIBUTE, CapacityProviderStrategyItem, ClientToken, FailureThreshold, HealthStatus,
+    InstanceStatus, LaunchType, PlacementConstraint, PlacementStrategy, PortClaim, Protocol, RolloutState, Scale,
+    SchedulingStrategy, ServiceName, SpreadField, Tags, ThresholdKind, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 #[test]
 fn scenarios_read_as_written() {
@@ -149,6 +152,10 @@ fn add_node(world: &mut World, name: &str, words: &Words<'_>) {
     if let Some(zone) = words.options.get("zone") {
         attributes.insert("ecs.availability-zone".into(), Attribute { value: Some((*zone).into()), custom: false });
     }
+    if let Some(provider) = words.options.get("provider") {
+        let attribute = Attribute { value: Some((*provider).into()), custom: false };
+        attributes.insert(CAPACITY_PROVIDER_ATTRIBUTE.into(), attribute);
+    }
     let mut resources = resources(words.number("cpu", 1_024), words.number("memory", 1_024));
     resources.reserved_ports = BTreeSet::from([PortClaim { protocol: Protocol::Tcp, port: 22 }]);
     world.add_node(name, resources, attributes);
@@ -170,6 +177,10 @@ fn command(world: &World, words: &Words<'_>, name: &str) -> Command {
     match words.words[0] {
         "create-cluster" => Command::CreateCluster(plimsoll_core::command::CreateCluster::default()),
         "delete-cluster" => Command::DeleteCluster,
+        "associate" => Command::PutClusterCapacityProviders(AssociatedProviders {
+            capacity_providers: words.words[1..].iter().map(|name| Arc::from(*name)).collect(),
+            default_strategy: providers(words).unwrap_or_default(),
+        }),
         "create" => {
             let definition = words.options.get("definition").map(|id| world.definition(id));
             assert_eq!(definition.is_none(), words.has("external"), "only task sets come without a definition");
@@ -185,6 +196,7 @@ fn command(world: &World, words: &Words<'_>, name: &str) -> Command {
             request.availability_zone_rebalancing = words.has("rebalance");
             request.placement_constraints = constraints(words);
             request.placement_strategy = strategies(words);
+            request.capacity_provider_strategy = choice(words);
             if words.has("daemon") {
                 request.scheduling_strategy = SchedulingStrategy::Daemon;
                 request.desired_count = words.number("desired", 0);
@@ -197,6 +209,7 @@ fn command(world: &World, words: &Words<'_>, name: &str) -> Command {
             let mut request = update_service(name);
             request.definition = words.options.get("definition").map(|id| world.definition(id));
             request.desired_count = words.option("desired");
+            request.capacity_provider_strategy = providers(words);
             request.minimum_healthy_percent = words.option("min");
             request.maximum_percent = words.option("max");
             request.force_new_deployment = words.has("force");
@@ -216,6 +229,7 @@ fn command(world: &World, words: &Words<'_>, name: &str) -> Command {
             definition: world.definition(words.options["definition"]),
             scale: scale(words),
             launch_type: LaunchType::Ec2,
+            capacity_provider_strategy: choice(words),
             external_id: None,
             tags: Tags::new(),
             echo: serde_json::Map::new(),
@@ -241,6 +255,7 @@ fn command(world: &World, words: &Words<'_>, name: &str) -> Command {
             definition: world.definition(name),
             count: words.number("count", 1),
             launch: launch(),
+            capacity_provider_strategy: choice(words),
             placement_constraints: constraints(words),
             placement_strategy: strategies(words),
             client_token: words.options.get("token").map(|token| ClientToken {
@@ -296,6 +311,26 @@ fn network(words: &Words<'_>) -> serde_json::Map<String, serde_json::Value> {
 /// In percent.
 fn scale(words: &Words<'_>) -> Scale {
     Scale::from_thousandths(words.number("scale", 0) * 1_000).unwrap()
+}
+
+/// `providers=NAME:WEIGHT:BASE,...`; a base of 0 may be left out. `providers=` is an empty strategy.
+fn providers(words: &Words<'_>) -> Option<Vec<CapacityProviderStrategyItem>> {
+    let item = |text: &str| {
+        let mut parts = text.split(':');
+        let provider = parts.next().unwrap().into();
+        let mut number = || parts.next().map_or(0, |number| number.parse().unwrap());
+        CapacityProviderStrategyItem { provider, weight: number(), base: number() }
+    };
+    let given = words.options.get("providers")?;
+    Some(given.split(',').filter(|text| !text.is_empty()).map(item).collect())
+}
+
+fn choice(words: &Words<'_>) -> StrategyChoice {
+    match providers(words) {
+        Some(strategy) => StrategyChoice::Given(strategy),
+        None if words.has("ec2") => StrategyChoice::LaunchType,
+        None => StrategyChoice::ClusterDefault,
+    }
 }
 
 fn constraints(words: &Words<'_>) -> Vec<PlacementConstraint> {

@@ -24,6 +24,7 @@ fn run_command(world: &World) -> Command {
         definition: world.definition("job:1"),
         count: 1,
         launch: launch(),
+        capacity_provider_strategy: plimsoll_core::command::StrategyChoice::LaunchType,
         placement_constraints: Vec::new(),
         placement_strategy: Vec::new(),
         client_token: None,

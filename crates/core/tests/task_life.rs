@@ -8,7 +8,7 @@ mod harness;
 
 use harness::{Behaviour, World, config, create_service, launch, resources, update_service};
 use plimsoll_core::Command;
-use plimsoll_core::command::RunTask;
+use plimsoll_core::command::{RunTask, StrategyChoice};
 use plimsoll_model::{DesiredStatus, HealthStatus, ServiceName, StopCode, Task, TaskId, TaskStatus};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -68,6 +68,7 @@ impl Life {
             placement_constraints: Vec::new(),
             placement_strategy: Vec::new(),
             client_token: None,
+            capacity_provider_strategy: StrategyChoice::LaunchType,
         })));
         *self.world.committed.tasks.keys().next().unwrap()
     }

@@ -64,6 +64,9 @@ pub enum Resource {
         family: String,
         revision: u64,
     },
+    CapacityProvider {
+        name: String,
+    },
     History(HistoryKind, InService),
 }
 
@@ -135,6 +138,7 @@ impl fmt::Display for Resource {
             }
             Resource::History(kind, of) => segments(f, kind.word(), &[Some(&of.cluster), Some(&of.service)], &of.id),
             Resource::TaskDefinition { family, revision } => write!(f, "task-definition/{family}:{revision}"),
+            Resource::CapacityProvider { name } => segments(f, "capacity-provider", &[], name),
         }
     }
 }
@@ -193,12 +197,13 @@ fn read(text: &str) -> Option<Arn> {
             let (family, number) = definition.split_once(':')?;
             Resource::TaskDefinition { family: name(family)?, revision: revision(number)? }
         }
+        ("capacity-provider", [provider]) => Resource::CapacityProvider { name: name(provider)? },
         _ => return None,
     };
     Some(Arn { scope, resource })
 }
 
-/// Names of clusters, services and families: 1 to 255 letters, digits, `_` and `-`.
+/// Names of clusters, services, families and capacity providers: 1 to 255 letters, digits, `_` and `-`.
 pub fn is_name(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
@@ -332,6 +337,21 @@ impl Scope {
         }
     }
 
+    /// The name of the capacity provider a member means (ARN-4).
+    pub fn capacity_provider(&self, given: &str) -> Result<String, ApiError> {
+        if !given.starts_with("arn:") {
+            return if is_name(given) {
+                Ok(given.to_owned())
+            } else {
+                Err(malformed(given, "name", "a capacity provider"))
+            };
+        }
+        match self.own(given)?.resource {
+            Resource::CapacityProvider { name } => Ok(name),
+            _ => Err(wrong_kind(given, "a capacity provider")),
+        }
+    }
+
     /// An ARN that belongs to this scope.
     fn own(&self, text: &str) -> Result<Arn, ApiError> {
         let arn: Arn = text.parse()?;
@@ -401,6 +421,7 @@ mod tests {
             (history(HistoryKind::Deployment), "service-deployment/a_b-1/web/7".to_owned()),
             (history(HistoryKind::Revision), "service-revision/a_b-1/web/7".to_owned()),
             (Resource::TaskDefinition { family: name(), revision: 12 }, "task-definition/a_b-1:12".to_owned()),
+            (Resource::CapacityProvider { name: name() }, "capacity-provider/a_b-1".to_owned()),
         ] {
             let arn = scope().arn(resource);
             assert_eq!(arn.to_string(), format!("arn:aws:ecs:eu-west-1:123456789012:{text}"));

@@ -146,6 +146,7 @@ static BOUNDS: &[Bound] = &[
     page("ListTasksRequest"),                                          // W-13
     characters("PlacementConstraint", "expression", 0, 2000),          // CQL-2
     entries("PutAttributesRequest", "attributes", 1, 10),              // ATTR-2
+    entries("PutClusterCapacityProvidersRequest", "defaultCapacityProviderStrategy", 0, 20), // SVC-55
     entries("RegisterTaskDefinitionRequest", "placementConstraints", 0, 10), // TD-66
     entries("RunTaskRequest", "capacityProviderStrategy", 0, 20),      // SVC-55
     characters("RunTaskRequest", "clientToken", 1, 64),                // W-16

@@ -1,5 +1,6 @@
-use crate::{ClusterKey, Tags, Timestamp, task::ecs_enum};
+use crate::{CapacityProviderStrategyItem, ClusterKey, Tags, Timestamp, task::ecs_enum};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 ecs_enum!(ClusterStatus { Active = "ACTIVE", Inactive = "INACTIVE" });
 
@@ -10,6 +11,12 @@ pub struct Cluster {
     pub created_at: Timestamp,
     pub deleted_at: Option<Timestamp>,
     pub tags: Tags,
+    /// Those its strategies may name, in the order they were associated (CL-11).
+    #[serde(default)]
+    pub capacity_providers: Vec<Arc<str>>,
+    /// Of requests that name neither a launch type nor a strategy (RUN-2).
+    #[serde(default)]
+    pub default_capacity_provider_strategy: Vec<CapacityProviderStrategyItem>,
     /// Members of CreateCluster that are kept and described back but decide nothing here
     /// (`settings`, `configuration`, `serviceConnectDefaults`, ...), by their ECS names.
     pub echo: serde_json::Map<String, serde_json::Value>,

@@ -71,6 +71,7 @@ struct Derived {
     by_service: BTreeMap<ServiceName, Counts>,
     by_deployment: BTreeMap<DeploymentId, Counts>,
     by_instance: BTreeMap<InstanceId, InstanceCounts>,
+    by_capacity_provider: BTreeMap<Arc<str>, Counts>,
     tasks_of_service: BTreeMap<ServiceName, BTreeSet<TaskId>>,
     tasks_of_instance: BTreeMap<InstanceId, BTreeSet<TaskId>>,
     deployments_of_service: BTreeMap<ServiceName, BTreeSet<DeploymentId>>,
@@ -257,6 +258,11 @@ impl Image {
         self.derived.by_instance.get(&instance).map(|counts| counts.counts).unwrap_or_default()
     }
 
+    /// Of tasks that a strategy placed with the provider.
+    pub fn capacity_provider_counts(&self, provider: &str) -> Counts {
+        self.derived.by_capacity_provider.get(provider).copied().unwrap_or_default()
+    }
+
     /// ECS's `version` of an instance: grows with every task placed or stopped there and with every change of the
     /// instance itself (CI-5). When stopped tasks are forgotten, `base_version` grows by the steps they stood for.
     pub fn instance_version(&self, instance: InstanceId) -> u64 {
@@ -334,6 +340,9 @@ impl Derived {
         }
         if let Some(deployment) = &task.deployment {
             change_entry(&mut self.by_deployment, deployment, |counts| change(counts, task));
+        }
+        if let Some(provider) = &task.capacity_provider {
+            change_entry(&mut self.by_capacity_provider, provider, |counts| change(counts, task));
         }
         change_entry(&mut self.by_instance, &task.instance, |on_instance| {
             change(&mut on_instance.counts, task);

@@ -41,6 +41,11 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// The provider it says it belongs to.
+    pub fn capacity_provider(&self) -> Option<&str> {
+        self.attribute(crate::CAPACITY_PROVIDER_ATTRIBUTE)
+    }
+
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.get(name).and_then(|attribute| attribute.value.as_deref())
     }

@@ -4,6 +4,7 @@
 //! [`Image`] that is made of them. No clock, no entropy, no input or output.
 
 mod batch;
+mod capacity;
 mod change;
 mod circuit_breaker;
 mod cluster;
@@ -21,6 +22,10 @@ mod time;
 mod token;
 
 pub use batch::Batch;
+pub use capacity::{
+    BUILT_IN_CAPACITY_PROVIDERS, CAPACITY_PROVIDER_ATTRIBUTE, CapacityProvider, CapacityProviderStrategyItem,
+    CapacityProviderUpdate,
+};
 pub use change::Change;
 pub use circuit_breaker::{CircuitBreaker, FailureThreshold, ThresholdKind};
 pub use cluster::{Cluster, ClusterStatus};

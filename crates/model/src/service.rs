@@ -1,8 +1,8 @@
 //! Services and their deployments.
 
 use crate::{
-    CircuitBreaker, DeploymentController, DeploymentId, LaunchType, ServiceName, Tags, TaskDefinitionId, TaskId,
-    TaskSet, Timestamp, task::ecs_enum,
+    CapacityProviderStrategyItem, CircuitBreaker, DeploymentController, DeploymentId, LaunchType, ServiceName, Tags,
+    TaskDefinitionId, TaskId, TaskSet, Timestamp, task::ecs_enum,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -71,6 +71,9 @@ pub struct Service {
     pub controller: DeploymentController,
     /// With an EXTERNAL controller that of the task set that was PRIMARY last.
     pub launch_type: LaunchType,
+    /// That of the newest deployment. Empty: the tasks run by launch type.
+    #[serde(default)]
+    pub capacity_provider_strategy: Vec<CapacityProviderStrategyItem>,
     pub scheduling_strategy: SchedulingStrategy,
     pub deployment_configuration: DeploymentConfiguration,
     pub placement_constraints: Vec<PlacementConstraint>,
@@ -106,10 +109,11 @@ fn ecs_controller() -> DeploymentController {
 }
 
 impl Service {
-    /// The launch type to show: a service without a PRIMARY task set has none.
+    /// The launch type to show: a service without a PRIMARY task set has none, and one with a strategy shows that instead
+    /// (DEP-2).
     pub fn shown_launch_type(&self) -> Option<LaunchType> {
         let has_one = self.controller == DeploymentController::Ecs || self.definition.is_some();
-        has_one.then_some(self.launch_type)
+        (has_one && self.capacity_provider_strategy.is_empty()).then_some(self.launch_type)
     }
 }
 
@@ -126,6 +130,9 @@ pub struct Said {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct DeploymentSettings {
     pub launch_type: LaunchType,
+    /// By which all its tasks are shared out (SVC-56). Empty: they run by launch type.
+    #[serde(default)]
+    pub capacity_provider_strategy: Vec<CapacityProviderStrategyItem>,
     /// Members of [`Service::echo`] (`networkConfiguration`, `loadBalancers`, ...), by their ECS names.
     #[serde(default)]
     pub echo: serde_json::Map<String, serde_json::Value>,
@@ -181,6 +188,15 @@ pub struct Deployment {
 }
 
 impl Deployment {
+    /// Empty: its tasks run by launch type.
+    pub fn capacity_provider_strategy(&self) -> &[CapacityProviderStrategyItem] {
+        match (&self.task_set, &self.settings) {
+            (Some(set), _) => &set.capacity_provider_strategy,
+            (None, Some(settings)) => &settings.capacity_provider_strategy,
+            (None, None) => &[],
+        }
+    }
+
     /// When it reached what was asked for, if it ever did and has not failed since: a rollback may go there.
     pub fn proven_at(&self) -> Option<Timestamp> {
         match self.rollout_state {

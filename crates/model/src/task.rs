@@ -180,6 +180,8 @@ pub struct Task {
     pub group: Arc<str>,
     pub started_by: Option<Arc<str>>,
     pub launch_type: LaunchType,
+    /// The provider whose share it is part of, where a strategy placed it.
+    pub capacity_provider: Option<Arc<str>>,
     pub reserved: Reserved,
     pub overrides: Option<Arc<TaskOverrides>>,
     pub enable_execute_command: bool,

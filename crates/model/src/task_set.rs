@@ -1,7 +1,7 @@
 //! Task sets: what a service with an EXTERNAL deployment controller consists of. A set is a deployment that somebody
 //! else than the service decides about.
 
-use crate::{LaunchType, Tags, Timestamp, task::ecs_enum};
+use crate::{CapacityProviderStrategyItem, LaunchType, Tags, Timestamp, task::ecs_enum};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -47,6 +47,9 @@ pub struct TaskSet {
     /// Zero once it is deleted.
     pub scale: Scale,
     pub launch_type: LaunchType,
+    /// By which its tasks are shared out (SVC-56). Empty: they run by launch type.
+    #[serde(default)]
+    pub capacity_provider_strategy: Vec<CapacityProviderStrategyItem>,
     pub stability: StabilityStatus,
     /// When `stability` last changed.
     pub stability_at: Timestamp,

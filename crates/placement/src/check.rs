@@ -1,6 +1,6 @@
 //! One instance against one request: the checks of RUN-10 in their order.
 
-use crate::fleet::Node;
+use crate::fleet::{Kind, Node};
 use crate::mutant;
 use crate::query::Facts;
 use crate::words::Word;
@@ -13,6 +13,7 @@ const PORTS_PER_INSTANCE_MAX: usize = 100;
 /// A request with its attribute names looked up, once for all instances.
 pub(crate) struct Question<'a> {
     pub request: &'a Request<'a>,
+    pub kind: Kind,
     /// Absent when no instance at all has one of them.
     required: Option<Vec<Word>>,
 }
@@ -21,17 +22,22 @@ impl Fleet {
     /// Whether this very instance takes the task, and what it then holds (RUN-11). The caller leaves out of the
     /// request what it wants bypassed.
     pub fn check(&self, idx: InstanceIdx, request: &Request<'_>) -> Result<Reserved, Reason> {
-        if self.hot(idx).external != request.external {
+        let question = self.question(request);
+        if !self.hot(idx).is(question.kind) {
             return Err(Reason::Attribute);
         }
-        match self.refusal(idx, &self.question(request), 0) {
+        match self.refusal(idx, &question, 0) {
             Some(reason) => Err(reason),
             None => Ok(self.reserve(idx, request.demand, 0)),
         }
     }
 
     pub(crate) fn question<'a>(&self, request: &'a Request<'a>) -> Question<'a> {
-        Question { request, required: request.required_attributes.iter().map(|name| self.word(name)).collect() }
+        Question {
+            request,
+            kind: self.kind(request.external, request.capacity_provider),
+            required: request.required_attributes.iter().map(|name| self.word(name)).collect(),
+        }
     }
 
     /// The first check that fails for one more task, when the request's plan already puts `planned` there.

@@ -6,10 +6,11 @@ use plimsoll_model::InstanceId;
 use std::collections::BTreeMap;
 
 impl Fleet {
-    /// Every ACTIVE instance of the needed kind that refuses one more task, in order of id, with the first check it
+    /// Every ACTIVE instance of the needed kind and capacity provider that refuses one more task, in order of id, with the first check it
     /// fails (RUN-8, RUN-10).
     pub fn explain(&self, request: &Request<'_>) -> Vec<(InstanceId, Reason)> {
-        let (question, asked) = (self.question(request), self.active_of_kind(request.external));
+        let question = self.question(request);
+        let asked = self.active_of_kind(question.kind);
         asked.filter_map(|idx| Some((self.instance(idx), self.refusal(idx, &question, 0)?))).collect()
     }
 
@@ -20,7 +21,7 @@ impl Fleet {
             *planned_there.entry(*idx).or_insert(0u32) += 1;
         }
         let mut rejection = Rejection::default();
-        for idx in self.active_of_kind(question.request.external) {
+        for idx in self.active_of_kind(question.kind) {
             let count = planned_there.get(&idx).copied().unwrap_or(0);
             rejection.instances += 1;
             let reason = self.refusal(idx, question, count);

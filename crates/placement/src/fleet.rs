@@ -9,7 +9,7 @@ use crate::kept::Kept;
 use crate::mutant;
 use crate::words::{Word, Words};
 use crate::{Expression, GroupIdx};
-use plimsoll_model::{InstanceId, PortClaim, Reserved, Resources, Timestamp, Usage};
+use plimsoll_model::{CAPACITY_PROVIDER_ATTRIBUTE, InstanceId, PortClaim, Reserved, Resources, Timestamp, Usage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -60,6 +60,8 @@ pub(crate) struct Hot {
     pub connected: bool,
     pub damped: bool,
     pub external: bool,
+    /// The capacity provider it belongs to.
+    pub provider: Option<Word>,
 }
 
 const VACANT: Hot = Hot {
@@ -71,7 +73,23 @@ const VACANT: Hot = Hot {
     connected: false,
     damped: false,
     external: false,
+    provider: None,
 };
+
+/// Which instances a request is asked of at all: the others are not even refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Kind {
+    external: bool,
+    provider: WantedProvider,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum WantedProvider {
+    Any,
+    This(Word),
+    /// No instance names it.
+    Unknown,
+}
 
 impl Hot {
     /// CPU and memory a request may count on.
@@ -82,6 +100,15 @@ impl Hot {
     /// Whether the instance is there for further tasks at all.
     pub fn is_reachable(self) -> bool {
         self.connected && !self.damped
+    }
+
+    pub fn is(self, kind: Kind) -> bool {
+        let of_provider = match kind.provider {
+            WantedProvider::Any => true,
+            WantedProvider::This(name) => self.provider == Some(name),
+            WantedProvider::Unknown => false,
+        };
+        self.external == kind.external && of_provider
     }
 }
 
@@ -131,14 +158,16 @@ impl Fleet {
         let idx = self.idx(spec.instance).unwrap_or_else(|| self.admit(&spec));
         self.active -= u32::from(self.hot(idx).active);
         self.active += u32::from(spec.active);
+        self.set_attributes(idx, &spec.attributes);
+        let provider = self.word(CAPACITY_PROVIDER_ATTRIBUTE).and_then(|name| self.attribute(idx, name));
         self.hot[idx.at()] = Hot {
             active: spec.active,
             connected: spec.connected,
             damped: spec.damped,
             external: spec.attributes.contains_key(EXTERNAL_ATTRIBUTE),
+            provider,
             ..VACANT
         };
-        self.set_attributes(idx, &spec.attributes);
         let node = self.node_mut(idx);
         node.ec2_instance_id = spec.ec2_instance_id;
         node.registered_at = spec.registered_at;
@@ -291,9 +320,10 @@ impl Fleet {
         self.node(idx).groups.iter().map(|&group| self.groups.name(group))
     }
 
-    /// Whether any instance of the kind a launch type needs is ACTIVE (RUN-7), connected or not.
-    pub fn has_active_of_kind(&self, external: bool) -> bool {
-        self.active > 0 && self.active_of_kind(external).next().is_some()
+    /// Whether any instance of the kind a launch type or capacity provider stands for is ACTIVE (RUN-7), connected or
+    /// not.
+    pub fn has_active_of_kind(&self, external: bool, capacity_provider: Option<&str>) -> bool {
+        self.active > 0 && self.active_of_kind(self.kind(external, capacity_provider)).next().is_some()
     }
 
     /// As the filter of ListContainerInstances sees the instance.
@@ -314,9 +344,17 @@ impl Fleet {
         self.by_id.values().copied()
     }
 
+    pub(crate) fn kind(&self, external: bool, capacity_provider: Option<&str>) -> Kind {
+        let provider = match capacity_provider {
+            None => WantedProvider::Any,
+            Some(name) => self.word(name).map_or(WantedProvider::Unknown, WantedProvider::This),
+        };
+        Kind { external, provider }
+    }
+
     /// ACTIVE instances of the kind a request needs, in order of id.
-    pub(crate) fn active_of_kind(&self, external: bool) -> impl Iterator<Item = InstanceIdx> {
-        let is_asked = move |hot: Hot| hot.active && hot.external == external;
+    pub(crate) fn active_of_kind(&self, kind: Kind) -> impl Iterator<Item = InstanceIdx> {
+        let is_asked = move |hot: Hot| hot.active && hot.is(kind);
         self.in_id_order().filter(move |&idx| is_asked(self.hot(idx)))
     }
 

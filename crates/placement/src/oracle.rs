@@ -38,6 +38,7 @@ pub(crate) struct Wanted {
     pub strategies: Vec<PlacementStrategy>,
     pub external: bool,
     pub takes_kept_room: bool,
+    pub capacity_provider: Option<&'static str>,
 }
 
 impl World {
@@ -119,11 +120,14 @@ impl World {
 
     /// ACTIVE ones of the needed kind.
     pub fn asked(&self, wanted: &Wanted) -> Vec<InstanceId> {
-        let fits = |id: &InstanceId| {
-            let external = self.attribute(*id, "ecs.capability.external").is_some();
-            self.spec(*id).active && external == wanted.external
-        };
-        self.instances.keys().copied().filter(fits).collect()
+        let asked = |id: &InstanceId| self.spec(*id).active && self.is_of_kind(*id, wanted);
+        self.instances.keys().copied().filter(asked).collect()
+    }
+
+    pub fn is_of_kind(&self, id: InstanceId, wanted: &Wanted) -> bool {
+        let external = self.attribute(id, "ecs.capability.external").is_some();
+        let provider = self.attribute(id, "plimsoll.capacity-provider");
+        external == wanted.external && wanted.capacity_provider.is_none_or(|name| provider == Some(name))
     }
 
     pub fn explain(&self, wanted: &Wanted) -> Vec<(InstanceId, Reason)> {

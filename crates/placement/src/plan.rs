@@ -45,7 +45,7 @@ impl Fleet {
                 && cpu_room >= cpu
                 && memory_room >= memory
         };
-        let of_kind = |idx: &InstanceIdx| self.hot(*idx).external == question.request.external;
+        let of_kind = |idx: &InstanceIdx| self.hot(*idx).is(question.kind);
         let takes_it = |idx: &InstanceIdx| self.refusal(*idx, question, 0).is_none();
         self.in_id_order().filter(has_room).filter(of_kind).filter(takes_it).collect()
     }

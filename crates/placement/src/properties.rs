@@ -153,9 +153,8 @@ impl Pair {
     fn start_on(&mut self, id: InstanceId, wanted: &Wanted) {
         let Some(idx) = self.fleet.idx(id) else { return };
         let request = request(&mut self.fleet, wanted);
-        let external = self.world.instances[&id].0.attributes.contains_key("ecs.capability.external");
-        let expected =
-            if external == wanted.external { self.world.refusal(id, wanted) } else { Some(Reason::Attribute) };
+        let of_kind = self.world.is_of_kind(id, wanted);
+        let expected = if of_kind { self.world.refusal(id, wanted) } else { Some(Reason::Attribute) };
         let answer = self.fleet.check(idx, &request);
         assert_eq!(answer.as_ref().err().copied(), expected);
         if let Ok(reserved) = answer {
@@ -231,11 +230,15 @@ impl Pair {
     }
 
     fn compare_counts(&self) {
-        for external in [false, true] {
-            let is_asked =
-                |spec: &NodeSpec| spec.active && spec.attributes.contains_key("ecs.capability.external") == external;
+        for (external, provider) in [(false, None), (true, None), (false, Some("racks")), (true, Some("spot"))] {
+            let is_asked = |spec: &NodeSpec| {
+                let belongs_to = spec.attributes.get("plimsoll.capacity-provider").and_then(Option::as_deref);
+                let is_external = spec.attributes.contains_key("ecs.capability.external");
+                spec.active && is_external == external && (provider.is_none() || belongs_to == provider)
+            };
             let any = self.world.instances.values().any(|(spec, _)| is_asked(spec));
-            assert_eq!(self.fleet.has_active_of_kind(external), any, "external: {external}");
+            let found = self.fleet.has_active_of_kind(external, provider);
+            assert_eq!(found, any, "external: {external}, provider: {provider:?}");
         }
         for &id in self.world.instances.keys() {
             let idx = self.fleet.idx(id).expect("an instance that was put is there");
@@ -259,6 +262,7 @@ fn request<'a>(fleet: &mut Fleet, wanted: &'a Wanted) -> Request<'a> {
         strategies: &wanted.strategies,
         external: wanted.external,
         takes_kept_room: wanted.takes_kept_room,
+        capacity_provider: wanted.capacity_provider,
     }
 }
 
@@ -295,8 +299,10 @@ fn attributes() -> impl Strategy<Value = BTreeMap<Arc<str>, Option<Arc<str>>>> {
         pair("rack", Some("")),
         pair("ecs.capability.external", None),
         pair("gpu-host", None),
+        pair("plimsoll.capacity-provider", Some("racks")),
+        pair("plimsoll.capacity-provider", Some("spot")),
     ];
-    subsequence(known, 0..6).prop_map(|pairs| {
+    subsequence(known, 0..8).prop_map(|pairs| {
         let mut attributes: BTreeMap<_, _> = pairs.into_iter().collect();
         // Most instances are of the ordinary kind, or most requests would have none to choose from.
         if attributes.contains_key("gpu-host") {
@@ -370,6 +376,9 @@ prop_compose! {
         strategies in strategies(),
         external in prop::bool::weighted(0.1),
         takes_kept_room in prop::bool::weighted(0.3),
+        capacity_provider in prop_oneof![
+            3 => Just(None), 2 => Just(Some("racks")), 1 => Just(Some("spot")), 1 => Just(Some("nowhere"))
+        ],
     ) -> Wanted {
         Wanted {
             demand,
@@ -380,6 +389,7 @@ prop_compose! {
             group,
             strategies,
             external,
+            capacity_provider,
         }
     }
 }

@@ -31,6 +31,8 @@ pub struct Request<'a> {
     pub external: bool,
     /// Room kept for tasks to come is there for these ones (SVC-45).
     pub takes_kept_room: bool,
+    /// Only instances that belong to this capacity provider; `None` asks all of them.
+    pub capacity_provider: Option<&'a str>,
 }
 
 /// Where the tasks go, in the order they are placed; each sees the ones before it (CQL-13).
@@ -48,6 +50,6 @@ pub struct Rejection {
     pub counts: BTreeMap<Reason, u32>,
     /// The instance that passed the most checks (PL-11), and the one it failed.
     pub closest: Option<(InstanceId, Reason)>,
-    /// ACTIVE instances of the needed kind; 0 is a cluster with nothing to place on (RUN-7).
+    /// ACTIVE instances of the needed kind and capacity provider; 0 is nothing to place on (RUN-7).
     pub instances: u32,
 }

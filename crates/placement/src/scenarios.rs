@@ -145,12 +145,12 @@ fn run_7_an_empty_cluster_is_told_from_a_full_one() {
     let mut fleet = Fleet::new();
     assert_eq!(plan(&mut fleet, &[], 1).rejection.unwrap().instances, 0);
     fleet.put(NodeSpec { active: false, ..spec(1, "a", 100) });
-    assert!(!fleet.has_active_of_kind(false));
+    assert!(!fleet.has_active_of_kind(false, None));
     fleet.put(spec(1, "a", 100));
-    assert!(fleet.has_active_of_kind(false));
-    assert!(!fleet.has_active_of_kind(true));
+    assert!(fleet.has_active_of_kind(false, None));
+    assert!(!fleet.has_active_of_kind(true, None));
     fleet.remove(InstanceId::from_u128(1));
-    assert!(!fleet.has_active_of_kind(false));
+    assert!(!fleet.has_active_of_kind(false, None));
 }
 
 #[test]
@@ -317,6 +317,7 @@ fn request<'a>(demand: &'a Demand, strategies: &'a [PlacementStrategy]) -> Reque
         strategies,
         external: false,
         takes_kept_room: false,
+        capacity_provider: None,
     }
 }
 

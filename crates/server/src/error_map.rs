@@ -116,6 +116,25 @@ pub(crate) fn command_error(arns: &Arns, error: CommandError) -> ApiError {
 
         // RUN-13
         CommandError::TaskNotFound { .. } => invalid("The referenced task was not found.".into()),
+        // SVC-55
+        CommandError::CapacityProviderNotAssociated { .. } => invalid(
+            "The specified capacity provider strategy cannot contain a capacity provider that is not associated with \
+             the cluster. Associate the capacity provider with the cluster and try again."
+                .into(),
+        ),
+        // CL-11
+        CommandError::CapacityProviderInUse { .. } => {
+            ApiError::new(code::RESOURCE_IN_USE, "The specified capacity provider is in use and cannot be removed.")
+        }
+        // SVC-13
+        CommandError::StrategyNeedsNewDeployment { .. } => invalid(
+            "When switching from launch type to capacity provider strategy on an existing service, or making a change \
+             to a capacity provider strategy on a service that is already using one, you must force a new deployment."
+                .into(),
+        ),
+        CommandError::NoInstancesOfCapacityProvider { .. } => {
+            invalid("No Container Instances were found in your capacity provider.".into())
+        }
         // RUN-7
         CommandError::NoContainerInstances => invalid("No Container Instances were found in your cluster.".into()),
         // RUN-4

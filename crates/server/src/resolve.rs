@@ -14,6 +14,7 @@ use plimsoll_model::{
     ClusterKey, ClusterName, ClusterStatus, DeploymentId, Family, IdError, Image, InstanceId, Namespace, ServiceName,
     TaskDefinitionId, TaskId,
 };
+use std::sync::Arc;
 
 /// Names rows of one cluster in ARNs, and reads such names.
 #[derive(Clone, PartialEq, Debug)]
@@ -107,6 +108,15 @@ pub(crate) fn not_an_id(error: IdError) -> ApiError {
 pub(crate) fn definition_arn(namespace: &Namespace, id: &TaskDefinitionId) -> String {
     let resource = Resource::TaskDefinition { family: id.family.to_string(), revision: id.revision.into() };
     scope(namespace).arn(resource).to_string()
+}
+
+pub(crate) fn capacity_provider_arn(namespace: &Namespace, name: &str) -> String {
+    scope(namespace).arn(Resource::CapacityProvider { name: name.to_owned() }).to_string()
+}
+
+/// By short name or ARN.
+pub(crate) fn capacity_provider_name(context: &Context, given: &str) -> Result<Arc<str>, ApiError> {
+    scope(&context.namespace).capacity_provider(given).map(Arc::from)
 }
 
 /// A task definition as a request names it.

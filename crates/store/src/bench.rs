@@ -115,6 +115,7 @@ fn task(number: usize, definition: &TaskDefinitionId) -> Task {
         group: "family:bench".into(),
         started_by: Some("plimsoll bench".into()),
         launch_type: LaunchType::Ec2,
+        capacity_provider: None,
         reserved: Reserved { cpu_units: CPU_UNITS, memory_mib: MEMORY_MIB, ports: Vec::new(), gpus: Vec::new() },
         overrides: None,
         enable_execute_command: false,

@@ -4,6 +4,7 @@
 //! constraints here are only a second line behind it.
 
 mod bench;
+mod capacity_providers;
 #[cfg(feature = "testing")]
 #[allow(
     clippy::unwrap_used,
@@ -24,6 +25,7 @@ mod sqlite;
 pub mod testing;
 
 pub use bench::{DatabaseSpeed, database_limit, database_speed};
+pub use capacity_providers::ProviderDeletion;
 pub use definitions::{DefinitionQuery, FamilyQuery, FamilyStatus};
 pub use error::Error;
 pub use lease::Lease;
@@ -34,7 +36,8 @@ pub use sqlite::SqliteStore;
 
 use async_trait::async_trait;
 use plimsoll_model::{
-    Batch, ClusterKey, Family, Image, Namespace, TaskDefinition, TaskDefinitionId, TaskDefinitionStatus, Timestamp,
+    Batch, CapacityProvider, ClusterKey, Family, Image, Namespace, TaskDefinition, TaskDefinitionId,
+    TaskDefinitionStatus, Timestamp,
 };
 use std::sync::Arc;
 
@@ -102,6 +105,25 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Vec<TaskDefinitionId>, Error>;
 
     async fn list_families(&self, namespace: &Namespace, query: &FamilyQuery) -> Result<Vec<Family>, Error>;
+
+    /// False when the namespace has one of that name.
+    async fn create_capacity_provider(&self, namespace: &Namespace, row: &CapacityProvider) -> Result<bool, Error>;
+
+    /// Takes the place of the version before its own. False when that is not the one stored: somebody else changed or
+    /// deleted it.
+    async fn replace_capacity_provider(&self, namespace: &Namespace, row: &CapacityProvider) -> Result<bool, Error>;
+
+    async fn capacity_provider(
+        &self,
+        namespace: &Namespace,
+        name: &str,
+    ) -> Result<Option<Arc<CapacityProvider>>, Error>;
+
+    /// In order of name.
+    async fn list_capacity_providers(&self, namespace: &Namespace) -> Result<Vec<Arc<CapacityProvider>>, Error>;
+
+    /// Only one that no ACTIVE cluster of the namespace is associated with, whichever process writes that cluster.
+    async fn delete_capacity_provider(&self, namespace: &Namespace, name: &str) -> Result<ProviderDeletion, Error>;
 
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), Error>;

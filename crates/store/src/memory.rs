@@ -1,12 +1,13 @@
 //! Rows in memory: for tests and for trying things out. Keeps every rule the databases keep, except to survive.
 
-use crate::{DefinitionQuery, Error, FamilyQuery, Lease, Store, definitions};
+use crate::{DefinitionQuery, Error, FamilyQuery, Lease, ProviderDeletion, Store, definitions};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use plimsoll_model::{
-    Batch, Change, ClusterKey, Epoch, Family, Image, InstanceId, Namespace, PortClaim, Task, TaskDefinition,
-    TaskDefinitionId, TaskDefinitionStatus, TaskId, Timestamp,
+    Batch, CapacityProvider, Change, Cluster, ClusterKey, ClusterStatus, Epoch, Family, Image, InstanceId, Namespace,
+    PortClaim, Task, TaskDefinition, TaskDefinitionId, TaskDefinitionStatus, TaskId, Timestamp,
 };
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +30,7 @@ struct State {
     clusters: BTreeMap<ClusterKey, ClusterState>,
     definitions: BTreeMap<Namespace, BTreeMap<TaskDefinitionId, Arc<TaskDefinition>>>,
     highest_revisions: BTreeMap<(Namespace, Family), u32>,
+    capacity_providers: BTreeMap<(Namespace, Arc<str>), Arc<CapacityProvider>>,
 }
 
 #[derive(Default)]
@@ -196,9 +198,63 @@ impl Store for MemoryStore {
         Ok(query.pick(rows.map(|(id, row)| (id.family.clone(), row.status == TaskDefinitionStatus::Active))))
     }
 
+    async fn create_capacity_provider(&self, namespace: &Namespace, row: &CapacityProvider) -> Result<bool, Error> {
+        let mut state = self.shared.state.lock();
+        match state.capacity_providers.entry(provider_key(namespace, &row.name)) {
+            Entry::Occupied(_) => Ok(false),
+            Entry::Vacant(place) => {
+                place.insert(Arc::new(row.clone()));
+                Ok(true)
+            }
+        }
+    }
+
+    async fn replace_capacity_provider(&self, namespace: &Namespace, row: &CapacityProvider) -> Result<bool, Error> {
+        let mut state = self.shared.state.lock();
+        let stored = state.capacity_providers.get_mut(&provider_key(namespace, &row.name));
+        let before = stored.filter(|stored| stored.version + 1 == row.version);
+        Ok(before.map(|before| *before = Arc::new(row.clone())).is_some())
+    }
+
+    async fn capacity_provider(
+        &self,
+        namespace: &Namespace,
+        name: &str,
+    ) -> Result<Option<Arc<CapacityProvider>>, Error> {
+        Ok(self.shared.state.lock().capacity_providers.get(&provider_key(namespace, name)).cloned())
+    }
+
+    async fn list_capacity_providers(&self, namespace: &Namespace) -> Result<Vec<Arc<CapacityProvider>>, Error> {
+        let state = self.shared.state.lock();
+        let of_namespace = state.capacity_providers.iter().filter(|((of, _), _)| of == namespace);
+        Ok(of_namespace.map(|(_, row)| Arc::clone(row)).collect())
+    }
+
+    async fn delete_capacity_provider(&self, namespace: &Namespace, name: &str) -> Result<ProviderDeletion, Error> {
+        let mut state = self.shared.state.lock();
+        let key = provider_key(namespace, name);
+        if !state.capacity_providers.contains_key(&key) {
+            return Ok(ProviderDeletion::Missing);
+        }
+        let associated = |cluster: &&Cluster| {
+            cluster.status == ClusterStatus::Active && cluster.capacity_providers.iter().any(|one| **one == *name)
+        };
+        let of_namespace = state.clusters.iter().filter(|(of, _)| of.namespace == *namespace);
+        let mut rows = of_namespace.filter_map(|(_, cluster)| cluster.image.cluster.as_deref());
+        if let Some(cluster) = rows.find(associated) {
+            return Ok(ProviderDeletion::Associated(cluster.key.name.clone()));
+        }
+        let removed = state.capacity_providers.remove(&key);
+        Ok(removed.map_or(ProviderDeletion::Missing, ProviderDeletion::Deleted))
+    }
+
     async fn ping(&self) -> Result<(), Error> {
         Ok(())
     }
+}
+
+fn provider_key(namespace: &Namespace, name: &str) -> (Namespace, Arc<str>) {
+    (namespace.clone(), name.into())
 }
 
 impl State {

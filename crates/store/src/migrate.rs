@@ -14,6 +14,7 @@ macro_rules! migrations {
             $crate::migrate::migration!($database, 1, "0001_rows"),
             $crate::migrate::migration!($database, 2, "0002_task_protection"),
             $crate::migrate::migration!($database, 3, "0003_service_deployments"),
+            $crate::migrate::migration!($database, 4, "0004_capacity_providers"),
         ]
     };
 }

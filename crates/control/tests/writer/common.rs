@@ -7,10 +7,10 @@ use plimsoll_core::Command;
 use plimsoll_core::command::{CreateCluster, RegisterContainerInstance};
 use plimsoll_core::protocol::{FromNode, Hello};
 use plimsoll_model::{
-    Batch, ClusterKey, ClusterName, Epoch, Family, Image, Namespace, Resources, TaskDefinition, TaskDefinitionId,
-    TaskDefinitionStatus, Timestamp, VersionInfo,
+    Batch, CapacityProvider, ClusterKey, ClusterName, Epoch, Family, Image, Namespace, Resources, TaskDefinition,
+    TaskDefinitionId, TaskDefinitionStatus, Timestamp, VersionInfo,
 };
-use plimsoll_store::{DefinitionQuery, Error, FamilyQuery, Lease, MemoryStore, Store};
+use plimsoll_store::{DefinitionQuery, Error, FamilyQuery, Lease, MemoryStore, ProviderDeletion, Store};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -163,6 +163,30 @@ impl Store for FaultyStore {
 
     async fn list_families(&self, namespace: &Namespace, query: &FamilyQuery) -> Result<Vec<Family>, Error> {
         self.inner.list_families(namespace, query).await
+    }
+
+    async fn create_capacity_provider(&self, namespace: &Namespace, row: &CapacityProvider) -> Result<bool, Error> {
+        self.inner.create_capacity_provider(namespace, row).await
+    }
+
+    async fn replace_capacity_provider(&self, namespace: &Namespace, row: &CapacityProvider) -> Result<bool, Error> {
+        self.inner.replace_capacity_provider(namespace, row).await
+    }
+
+    async fn capacity_provider(
+        &self,
+        namespace: &Namespace,
+        name: &str,
+    ) -> Result<Option<Arc<CapacityProvider>>, Error> {
+        self.inner.capacity_provider(namespace, name).await
+    }
+
+    async fn list_capacity_providers(&self, namespace: &Namespace) -> Result<Vec<Arc<CapacityProvider>>, Error> {
+        self.inner.list_capacity_providers(namespace).await
+    }
+
+    async fn delete_capacity_provider(&self, namespace: &Namespace, name: &str) -> Result<ProviderDeletion, Error> {
+        self.inner.delete_capacity_provider(namespace, name).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

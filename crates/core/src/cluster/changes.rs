@@ -310,7 +310,8 @@ impl ClusterCore {
             None => self.timers.cancel(&protection),
         }
         let index = self.derived.services.entry(name.clone()).or_default();
-        let moved = index.place(task.id, slot) | index.protect(task.id, slot.is_some() && task.is_protected());
+        let moved = index.place(task.id, task.capacity_provider.as_ref(), slot)
+            | index.protect(task.id, slot.is_some() && task.is_protected());
         if index.is_empty() {
             self.derived.services.remove(name);
         }

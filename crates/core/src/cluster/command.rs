@@ -10,6 +10,7 @@ mod delete_cluster;
 mod delete_service;
 mod delete_task_set;
 mod deregister_instance;
+mod put_capacity_providers;
 mod register_instance;
 mod run_task;
 mod start_task;
@@ -49,6 +50,7 @@ impl ClusterCore {
             }
             Command::PutAttributes(targets) => self.put_attributes(targets, out),
             Command::DeleteAttributes(targets) => self.delete_attributes(targets, out),
+            Command::PutClusterCapacityProviders(request) => self.put_capacity_providers(request, out),
             Command::CreateService(request) => self.create_service(*request, out),
             Command::UpdateService(request) => self.update_service(*request, out),
             Command::UpdateTaskProtection { tasks, protect_ms } => {

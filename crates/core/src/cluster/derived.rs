@@ -69,6 +69,8 @@ pub(super) struct DeploymentIndex {
     pub staying: Classes,
     /// On DRAINING instances: to be replaced like tasks of an old deployment (DEP-31).
     pub draining: Classes,
+    /// Those on instances that stay, by the capacity provider that has them and by class.
+    pub by_provider: BTreeMap<Arc<str>, [u32; CLASSES]>,
 }
 
 /// How far a live task is.
@@ -90,9 +92,12 @@ pub(super) struct Slot {
     pub class: Class,
 }
 
+/// Number of the variants of [`Class`].
+const CLASSES: usize = 5;
+
 #[derive(Debug, Default)]
 pub(super) struct Classes {
-    sets: [BTreeSet<TaskId>; 5],
+    sets: [BTreeSet<TaskId>; CLASSES],
 }
 
 impl Classes {
@@ -110,8 +115,8 @@ impl Classes {
 }
 
 impl ServiceIndex {
-    /// Puts a live task where it belongs, or takes it out; true when that moved it.
-    pub fn place(&mut self, task: TaskId, slot: Option<Slot>) -> bool {
+    /// Puts a live task where it belongs, or takes it out; true when that moved it. Its provider never changes.
+    pub fn place(&mut self, task: TaskId, provider: Option<&Arc<str>>, slot: Option<Slot>) -> bool {
         let before = match slot {
             Some(slot) => self.slots.insert(task, slot),
             None => self.slots.remove(&task),
@@ -121,10 +126,12 @@ impl ServiceIndex {
         }
         if let Some(before) = before {
             self.set(before).remove(&task);
+            self.count(before, provider, |count| *count -= 1);
             self.drop_if_empty(before.deployment);
         }
         if let Some(slot) = slot {
             self.set(slot).insert(task);
+            self.count(slot, provider, |count| *count += 1);
         }
         true
     }
@@ -147,6 +154,16 @@ impl ServiceIndex {
         let deployment = self.deployments.entry(slot.deployment).or_default();
         let classes = if slot.draining { &mut deployment.draining } else { &mut deployment.staying };
         &mut classes.sets[slot.class as usize]
+    }
+
+    fn count(&mut self, slot: Slot, provider: Option<&Arc<str>>, change: impl FnOnce(&mut u32)) {
+        let Some(provider) = provider.filter(|_| !slot.draining) else { return };
+        let Some(deployment) = self.deployments.get_mut(&slot.deployment) else { return };
+        let counts = deployment.by_provider.entry(Arc::clone(provider)).or_default();
+        change(&mut counts[slot.class as usize]);
+        if counts.iter().all(|count| *count == 0) {
+            deployment.by_provider.remove(provider);
+        }
     }
 
     fn drop_if_empty(&mut self, deployment: DeploymentId) {
@@ -203,6 +220,7 @@ pub struct DeploymentView {
     pub pending: BTreeSet<TaskId>,
     pub running: BTreeSet<TaskId>,
     pub draining: BTreeSet<TaskId>,
+    pub by_provider: BTreeMap<Arc<str>, u32>,
 }
 
 impl Derived {
@@ -237,6 +255,12 @@ impl Derived {
 }
 
 impl DeploymentIndex {
+    /// On instances that stay, without the unhealthy: what counts towards a provider's share.
+    pub fn share_of(&self, provider: &str) -> u32 {
+        let Some(counts) = self.by_provider.get(provider) else { return 0 };
+        counts.iter().sum::<u32>() - counts[Class::Unhealthy as usize]
+    }
+
     fn view(&self) -> DeploymentView {
         let both = || [&self.staying, &self.draining].into_iter();
         let running = [Class::Waiting, Class::Grace, Class::Unhealthy, Class::Healthy];
@@ -244,6 +268,7 @@ impl DeploymentIndex {
             pending: both().flat_map(|classes| classes.of(Class::Pending)).copied().collect(),
             running: both().flat_map(|c| running.iter().flat_map(|class| c.of(*class))).copied().collect(),
             draining: self.draining.sets.iter().flatten().copied().collect(),
+            by_provider: self.by_provider.iter().map(|(name, counts)| (name.clone(), counts.iter().sum())).collect(),
         }
     }
 }

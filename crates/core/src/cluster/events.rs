@@ -127,17 +127,26 @@ pub(super) struct Unplaced {
     instance: String,
 }
 
-pub(super) fn unplaced(service: impl Display, rejection: &Rejection) -> Unplaced {
-    let beginning = format!(
-        "(service {service}) was unable to place a task because no container instance met all of its requirements."
-    );
+/// `provider` is the one whose instances were asked, if it was not all of the cluster's.
+pub(super) fn unplaced(service: impl Display, provider: Option<&str>, rejection: &Rejection) -> Unplaced {
+    let among = if provider.is_some() { "capacity provider" } else { "cluster" };
     let (instance, cause) = match rejection.closest {
         Some((instance, reason)) if rejection.instances > 0 => {
             (format!(" The closest matching (container-instance {instance})"), closest_cause(reason))
         }
-        _ => (String::new(), " Reason: No Container Instances were found in your cluster.".to_owned()),
+        _ => (String::new(), format!(" Reason: No Container Instances were found in your {among}.")),
     };
-    Unplaced { beginning, cause, instance }
+    Unplaced { beginning: unable_to_place(service), cause, instance }
+}
+
+/// Tasks that no provider of the strategy is for (SVC-56).
+pub(super) fn beyond_every_base(service: impl Display) -> Unplaced {
+    let cause = " Reason: No capacity provider of the strategy has a weight for tasks beyond its base.";
+    Unplaced { beginning: unable_to_place(service), cause: cause.to_owned(), instance: String::new() }
+}
+
+fn unable_to_place(service: impl Display) -> String {
+    format!("(service {service}) was unable to place a task because no container instance met all of its requirements.")
 }
 
 fn closest_cause(reason: Reason) -> String {

@@ -18,6 +18,8 @@ pub(super) struct Blueprint {
     pub group: Arc<str>,
     pub started_by: Option<Arc<str>>,
     pub launch_type: LaunchType,
+    /// Whose share they are, where a strategy shares tasks out; then only its instances are asked.
+    pub capacity_provider: Option<Arc<str>>,
     pub overrides: Option<Arc<TaskOverrides>>,
     pub enable_execute_command: bool,
     pub tags: Tags,
@@ -86,6 +88,7 @@ impl ClusterCore {
             group: Arc::clone(&blueprint.group),
             started_by: blueprint.started_by.clone(),
             launch_type: blueprint.launch_type,
+            capacity_provider: blueprint.capacity_provider.clone(),
             containers: containers(&blueprint.definition, blueprint.overrides.as_deref(), &reserved),
             reserved,
             overrides: blueprint.overrides.clone(),
@@ -118,7 +121,7 @@ impl ClusterCore {
         }
     }
 
-    /// A task of a service's deployment (SVC-18).
+    /// A task of a service's deployment (SVC-18). Whose share it is, the caller adds.
     pub(super) fn service_blueprint(&self, service: &Service, deployment: &Deployment) -> Blueprint {
         let definition = Arc::clone(&self.derived.definitions.get(&deployment.definition).definition);
         Blueprint {
@@ -127,6 +130,7 @@ impl ClusterCore {
             group: format!("service:{}", service.name).into(),
             started_by: Some(deployment.id.to_string().into()),
             launch_type: deployment.task_set.as_ref().map_or(service.launch_type, |set| set.launch_type),
+            capacity_provider: None,
             overrides: None,
             enable_execute_command: service.enable_execute_command,
             tags: self.service_task_tags(service, &definition),
@@ -173,6 +177,7 @@ fn request<'a>(blueprint: &'a Blueprint, needs: &'a Requirements, group: plimsol
         strategies: &needs.strategies,
         external: blueprint.launch_type == LaunchType::External,
         takes_kept_room: needs.takes_kept_room,
+        capacity_provider: blueprint.capacity_provider.as_deref(),
     }
 }
 

@@ -20,6 +20,7 @@ mod rebalance;
 mod retire;
 mod scale_in;
 mod settle;
+mod shares;
 mod start;
 mod task_sets;
 mod work;

@@ -20,11 +20,13 @@ pub(super) const DEPLOYING_MEMBERS: [&str; 6] = [
 pub(super) fn settings_of(service: &Service) -> DeploymentSettings {
     let members = DEPLOYING_MEMBERS.iter().filter_map(|member| service.echo.get_key_value(*member));
     let echo = members.map(|(name, value)| (name.clone(), value.clone())).collect();
-    DeploymentSettings { launch_type: service.launch_type, echo }
+    let capacity_provider_strategy = service.capacity_provider_strategy.clone();
+    DeploymentSettings { launch_type: service.launch_type, capacity_provider_strategy, echo }
 }
 
 fn restore(service: &mut Service, settings: &DeploymentSettings) {
     service.launch_type = settings.launch_type;
+    service.capacity_provider_strategy.clone_from(&settings.capacity_provider_strategy);
     for member in DEPLOYING_MEMBERS {
         service.echo.remove(member);
     }

@@ -11,6 +11,7 @@ pub mod trace;
 pub use node::{Behaviour, FakeNode};
 
 use plimsoll_core::cluster::ConnectionId;
+use plimsoll_core::command::StrategyChoice;
 use plimsoll_core::{ClusterConfig, ClusterCore, Command, CommandError, Effect, Input, Outbox, Output, RequestId};
 use plimsoll_model::{
     Attribute, CircuitBreaker, ClusterKey, ClusterName, DeploymentConfiguration, Epoch, Family, Image, InstanceId,
@@ -218,6 +219,7 @@ pub fn create_service(
         definition: definition.into(),
         desired_count,
         launch_type: LaunchType::Ec2,
+        capacity_provider_strategy: StrategyChoice::ClusterDefault,
         scheduling_strategy: SchedulingStrategy::Replica,
         deployment_configuration: DeploymentConfiguration {
             maximum_percent: 200,
@@ -243,6 +245,7 @@ pub fn update_service(name: &str) -> plimsoll_core::command::UpdateService {
         service: ServiceName::parse(name).unwrap(),
         definition: None,
         desired_count: None,
+        capacity_provider_strategy: None,
         maximum_percent: None,
         minimum_healthy_percent: None,
         circuit_breaker: None,

@@ -1,7 +1,7 @@
 //! CreateCluster (CL-1, CL-2).
 
-use super::input::{echo, invalid, non_empty, unexpected, unsupported};
-use super::tags;
+use super::input::{echo, invalid, unexpected};
+use super::{capacity, tags};
 use crate::Context;
 use crate::error_map::submit_error;
 use crate::render::{ClusterInclude, ClusterView};
@@ -19,10 +19,8 @@ pub(super) async fn run(
         "" => ClusterName::default_cluster(),
         given => ClusterName::parse(given).map_err(|error| ApiError::invalid_parameter(error.to_string()))?,
     };
-    if non_empty(request.capacity_providers.as_ref()) || non_empty(request.default_capacity_provider_strategy.as_ref())
-    {
-        return Err(unsupported("Capacity providers are not supported by this server."));
-    }
+    let strategy = request.default_capacity_provider_strategy.as_ref();
+    let capacity = capacity::association(context, request.capacity_providers.as_ref(), strategy)?;
     check_settings(request.settings.as_deref().unwrap_or_default())?;
     let mut kept = Map::new();
     echo(&mut kept, "settings", request.settings.as_ref().filter(|settings| !settings.is_empty()));
@@ -30,8 +28,11 @@ pub(super) async fn run(
     echo(&mut kept, "serviceConnectDefaults", request.service_connect_defaults.as_ref());
 
     let arns = Arns::new(&context.namespace, name);
+    let _nothing_is_deleted = context.control.capacity_providers().associating().await;
+    capacity::check_known(context, &capacity).await?;
     let handle = context.control.cluster_or_start(&arns.key).await;
-    let command = Command::CreateCluster(command::CreateCluster { tags: tags::read(request.tags), echo: kept });
+    let command =
+        Command::CreateCluster(command::CreateCluster { tags: tags::read(request.tags), capacity, echo: kept });
     let failed = |error| submit_error(&arns, error);
     let row = match handle.submit(command).await.map_err(failed)? {
         Output::Cluster(row) => row,

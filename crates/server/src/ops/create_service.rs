@@ -2,11 +2,12 @@
 
 use super::definitions::{self, UsedBy};
 use super::input::{echo, invalid, non_empty, unexpected, unsigned};
-use super::launch::{self, Capacity};
+use super::launch::{self, Capacity, Chosen};
 use super::service::{self, DaemonWishes, Extras, Rebalancing};
 use super::{external_service, fingerprint, placement, tags};
 use crate::Context;
 use crate::resolve;
+use plimsoll_core::command::StrategyChoice;
 use plimsoll_core::{Command, Output, command};
 use plimsoll_ecs_api::{ApiError, parse, types};
 use plimsoll_model::{
@@ -20,7 +21,7 @@ pub(super) async fn run(context: &Context, input: &Value) -> Result<types::Creat
     let request: types::CreateServiceRequest = parse(input.clone())?;
     let name = request.service_name.as_deref().unwrap_or_default();
     let name = ServiceName::parse(name).map_err(|error| invalid(error.to_string()))?;
-    let plan = Plan::read(&request)?;
+    let plan = Plan::read(context, &request)?;
     let reference = match plan.controller {
         DeploymentController::Ecs => Some(definitions::reference(context, request.task_definition.as_deref())?),
         DeploymentController::External => None,
@@ -42,6 +43,7 @@ pub(super) async fn run(context: &Context, input: &Value) -> Result<types::Creat
         definition,
         desired_count: request.desired_count.map_or(0, unsigned),
         launch_type: plan.launch_type,
+        capacity_provider_strategy: plan.strategy,
         scheduling_strategy: plan.scheduling,
         deployment_configuration: plan.deployment_configuration,
         echo: kept(&request),
@@ -70,6 +72,7 @@ struct Plan {
     controller: DeploymentController,
     scheduling: SchedulingStrategy,
     launch_type: LaunchType,
+    strategy: StrategyChoice,
     deployment_configuration: DeploymentConfiguration,
     constraints: Vec<PlacementConstraint>,
     strategies: Vec<PlacementStrategy>,
@@ -77,7 +80,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn read(request: &types::CreateServiceRequest) -> Result<Self, ApiError> {
+    fn read(context: &Context, request: &types::CreateServiceRequest) -> Result<Self, ApiError> {
         let scheduling = request.scheduling_strategy.as_deref().and_then(SchedulingStrategy::parse);
         let scheduling = scheduling.unwrap_or(SchedulingStrategy::Replica);
         let constraints = placement::constraints(request.placement_constraints.as_deref().unwrap_or_default())?;
@@ -90,6 +93,7 @@ impl Plan {
                 percentages: &percentages,
                 strategies: Some(&strategies),
                 launch_type: request.launch_type.as_deref(),
+                capacity_providers: non_empty(request.capacity_provider_strategy.as_ref()),
                 controller: request.deployment_controller.as_ref(),
             },
         )?;
@@ -110,12 +114,13 @@ impl Plan {
         if scheduling == SchedulingStrategy::Replica && request.desired_count.is_none() && !is_external {
             return Err(invalid("desiredCount cannot be empty."));
         }
-        let launch_type = launch::launch_type(&Capacity {
+        let capacity = Capacity {
             launch_type: request.launch_type.as_deref(),
             capacity_provider_strategy: request.capacity_provider_strategy.as_ref(),
             platform_version: request.platform_version.as_deref(),
             places: !constraints.is_empty() || !strategies.is_empty(),
-        })?;
+        };
+        let Chosen { launch_type, strategy } = launch::choose(context, &capacity)?;
         if request.role.as_deref().is_some_and(|role| !role.is_empty()) && !non_empty(request.load_balancers.as_ref()) {
             return Err(invalid("A role needs loadBalancers."));
         }
@@ -140,7 +145,16 @@ impl Plan {
             strategies: &strategies,
         }
         .setting(request.availability_zone_rebalancing.as_deref())?;
-        Ok(Plan { controller, scheduling, launch_type, deployment_configuration, constraints, strategies, rebalancing })
+        Ok(Plan {
+            controller,
+            scheduling,
+            launch_type,
+            strategy,
+            deployment_configuration,
+            constraints,
+            strategies,
+            rebalancing,
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::definitions::{self, UsedBy};
 use super::input::{echo, shared, unexpected};
-use super::launch::{self, Capacity};
+use super::launch::{self, Capacity, Chosen};
 use super::{fingerprint, service, tags, task_set};
 use crate::Context;
 use crate::render::{ShowTags, TaskSetView};
@@ -17,12 +17,13 @@ pub(super) async fn run(context: &Context, input: &Value) -> Result<types::Creat
     let arns = resolve::cluster_name(context, request.cluster.as_deref())?;
     let service = arns.service_name(request.service.as_deref().unwrap_or_default())?;
     let scale = request.scale.as_ref().map_or(Ok(Scale::ZERO), task_set::scale)?;
-    let launch_type = launch::launch_type(&Capacity {
+    let capacity = Capacity {
         launch_type: request.launch_type.as_deref(),
         capacity_provider_strategy: request.capacity_provider_strategy.as_ref(),
         platform_version: request.platform_version.as_deref(),
         places: false,
-    })?;
+    };
+    let Chosen { launch_type, strategy } = launch::choose(context, &capacity)?;
     let reference = definitions::reference(context, request.task_definition.as_deref())?;
     let cluster = resolve::active_cluster(context, arns)?;
     let definition = definitions::usable(context, reference.as_ref(), UsedBy::Service).await?;
@@ -35,6 +36,7 @@ pub(super) async fn run(context: &Context, input: &Value) -> Result<types::Creat
         definition,
         scale,
         launch_type,
+        capacity_provider_strategy: strategy,
         client_token: token.map(|token| fingerprint::client_token("CreateTaskSet", token, input)),
         echo: kept(&request),
         external_id: shared(request.external_id),

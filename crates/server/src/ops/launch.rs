@@ -1,7 +1,10 @@
 //! Where and how tasks are launched: launch type and network, the same for RunTask, StartTask and services
 //! (RUN-2, RUN-3, RUN-6, SVC-5).
 
-use super::input::{invalid, non_empty, unsupported};
+use super::capacity;
+use super::input::{invalid, unsupported};
+use crate::Context;
+use plimsoll_core::command::StrategyChoice;
 use plimsoll_ecs_api::{ApiError, types};
 use plimsoll_model::{LaunchType, NetworkMode, TaskDefinition};
 
@@ -14,18 +17,21 @@ pub(super) struct Capacity<'a> {
     pub(super) places: bool,
 }
 
-/// EC2 unless the request says otherwise. What depends on the task definition comes in [`check_compatible`].
-pub(super) fn launch_type(capacity: &Capacity<'_>) -> Result<LaunchType, ApiError> {
-    let strategy = non_empty(capacity.capacity_provider_strategy);
+/// Where the tasks of a request run.
+pub(super) struct Chosen {
+    /// Of tasks that a strategy shares out too: those are the user's own instances.
+    pub(super) launch_type: LaunchType,
+    pub(super) strategy: StrategyChoice,
+}
+
+/// EC2 unless the request says otherwise, and the cluster's default strategy when it says neither (RUN-2). What depends
+/// on the task definition comes in [`check_compatible`].
+pub(super) fn choose(context: &Context, capacity: &Capacity<'_>) -> Result<Chosen, ApiError> {
+    let strategy = capacity.capacity_provider_strategy.filter(|strategy| !strategy.is_empty());
     let given = capacity.launch_type.filter(|text| !text.is_empty());
-    if given.is_some() && strategy {
+    if given.is_some() && strategy.is_some() {
         return Err(invalid(
             "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
-        ));
-    }
-    if strategy {
-        return Err(unsupported(
-            "Capacity providers are not supported by this server: leave out capacityProviderStrategy.",
         ));
     }
     let launch_type = match given {
@@ -42,7 +48,12 @@ pub(super) fn launch_type(capacity: &Capacity<'_>) -> Result<LaunchType, ApiErro
             format!("The platform version must be null when specifying an {} launch type.", launch_type.as_str());
         return Err(invalid(message));
     }
-    Ok(launch_type)
+    let strategy = match (strategy, given) {
+        (Some(items), _) => StrategyChoice::Given(capacity::strategy(context, items)?),
+        (None, Some(_)) => StrategyChoice::LaunchType,
+        (None, None) => StrategyChoice::ClusterDefault,
+    };
+    Ok(Chosen { launch_type, strategy })
 }
 
 /// There is no Fargate here, and a definition need not run on external instances.

@@ -5,17 +5,21 @@
 //! request says by itself, then the cluster, then what it refers to, then state.
 
 mod attribute_target;
+mod capacity;
 mod continue_service_deployment;
+mod create_capacity_provider;
 mod create_cluster;
 mod create_service;
 mod create_task_set;
 mod definitions;
 mod delete_attributes;
+mod delete_capacity_provider;
 mod delete_cluster;
 mod delete_service;
 mod delete_task_set;
 mod deregister_container_instance;
 mod deregister_task_definition;
+mod describe_capacity_providers;
 mod describe_clusters;
 mod describe_container_instances;
 mod describe_service_deployments;
@@ -41,6 +45,7 @@ mod list_tasks;
 mod overrides;
 mod placement;
 mod put_attributes;
+mod put_cluster_capacity_providers;
 mod register_container_instance;
 mod register_task_definition;
 mod run_task;
@@ -56,6 +61,7 @@ mod task_launch;
 mod task_set;
 #[cfg(test)]
 mod tests;
+mod update_capacity_provider;
 mod update_container_agent;
 mod update_container_instances_state;
 mod update_service;
@@ -72,21 +78,19 @@ use serde_json::Value;
 pub async fn dispatch(context: &Context, operation: &'static Operation, input: Value) -> Result<Value, ApiError> {
     let call = operation.call.ok_or_else(|| not_implemented(operation))?;
     match call {
-        Call::CreateCapacityProvider
-        | Call::DeleteCapacityProvider
-        | Call::DescribeCapacityProviders
-        | Call::PutClusterCapacityProviders
-        | Call::UpdateCapacityProvider => Err(not_implemented(operation)),
         Call::ContinueServiceDeployment => answer(continue_service_deployment::run(context, parse(input)?).await),
+        Call::CreateCapacityProvider => answer(create_capacity_provider::run(context, parse(input)?).await),
         Call::CreateCluster => answer(create_cluster::run(context, parse(input)?).await),
         Call::CreateService => answer(create_service::run(context, &input).await),
         Call::CreateTaskSet => answer(create_task_set::run(context, &input).await),
         Call::DeleteAttributes => answer(delete_attributes::run(context, parse(input)?).await),
+        Call::DeleteCapacityProvider => answer(delete_capacity_provider::run(context, parse(input)?).await),
         Call::DeleteCluster => answer(delete_cluster::run(context, parse(input)?).await),
         Call::DeleteService => answer(delete_service::run(context, parse(input)?).await),
         Call::DeleteTaskSet => answer(delete_task_set::run(context, parse(input)?).await),
         Call::DeregisterContainerInstance => answer(deregister_container_instance::run(context, parse(input)?).await),
         Call::DeregisterTaskDefinition => answer(deregister_task_definition::run(context, parse(input)?).await),
+        Call::DescribeCapacityProviders => answer(describe_capacity_providers::run(context, operation, input).await),
         Call::DescribeClusters => answer(describe_clusters::run(context, parse(input)?).await),
         Call::DescribeContainerInstances => answer(describe_container_instances::run(context, parse(input)?).await),
         Call::DescribeServiceDeployments => answer(describe_service_deployments::run(context, parse(input)?).await),
@@ -106,6 +110,7 @@ pub async fn dispatch(context: &Context, operation: &'static Operation, input: V
         Call::ListTaskDefinitions => answer(list_task_definitions::run(context, operation, input).await),
         Call::ListTasks => answer(list_tasks::run(context, operation, input).await),
         Call::PutAttributes => answer(put_attributes::run(context, parse(input)?).await),
+        Call::PutClusterCapacityProviders => answer(put_cluster_capacity_providers::run(context, parse(input)?).await),
         Call::RegisterContainerInstance => answer(register_container_instance::run(context, parse(input)?).await),
         Call::RegisterTaskDefinition => answer(register_task_definition::run(context, input).await),
         Call::RunTask => answer(run_task::run(context, &input).await),
@@ -114,6 +119,7 @@ pub async fn dispatch(context: &Context, operation: &'static Operation, input: V
         Call::StopTask => answer(stop_task::run(context, parse(input)?).await),
         Call::SubmitContainerStateChange => answer(submit_container_state_change::run(context, parse(input)?).await),
         Call::SubmitTaskStateChange => answer(submit_task_state_change::run(context, parse(input)?).await),
+        Call::UpdateCapacityProvider => answer(update_capacity_provider::run(context, parse(input)?).await),
         Call::UpdateContainerAgent => answer(update_container_agent::run(context, parse(input)?).await),
         Call::UpdateContainerInstancesState => {
             answer(update_container_instances_state::run(context, parse(input)?).await)

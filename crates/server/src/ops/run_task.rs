@@ -14,18 +14,19 @@ use serde_json::Value;
 pub(super) async fn run(context: &Context, input: &Value) -> Result<types::RunTaskResponse, ApiError> {
     let request: types::RunTaskRequest = parse(input.clone())?;
     let (constraints, strategies) = (request.placement_constraints, request.placement_strategy);
-    let launch_type = launch::launch_type(&Capacity {
+    let capacity = Capacity {
         launch_type: request.launch_type.as_deref(),
         capacity_provider_strategy: request.capacity_provider_strategy.as_ref(),
         platform_version: request.platform_version.as_deref(),
         places: non_empty(constraints.as_ref()) || non_empty(strategies.as_ref()),
-    })?;
+    };
+    let chosen = launch::choose(context, &capacity)?;
     let placement_constraints = placement::constraints(&constraints.unwrap_or_default())?;
     let placement_strategy = placement::strategies(&strategies.unwrap_or_default())?;
     let token = request.client_token.filter(|token| !token.is_empty());
     let client_token = token.map(|token| fingerprint::client_token("RunTask", &token, input));
     let launch = LaunchRequest::read(
-        launch_type,
+        chosen.launch_type,
         LaunchMembers {
             network_configuration: request.network_configuration,
             group: request.group,
@@ -46,6 +47,7 @@ pub(super) async fn run(context: &Context, input: &Value) -> Result<types::RunTa
         definition,
         count: request.count.map_or(1, unsigned),
         launch,
+        capacity_provider_strategy: chosen.strategy,
         placement_constraints,
         placement_strategy,
         client_token,

@@ -120,6 +120,7 @@ pub(super) struct DaemonWishes<'a> {
     pub(super) percentages: &'a Percentages,
     pub(super) strategies: Option<&'a Vec<PlacementStrategy>>,
     pub(super) launch_type: Option<&'a str>,
+    pub(super) capacity_providers: bool,
     pub(super) controller: Option<&'a types::DeploymentController>,
 }
 
@@ -139,6 +140,9 @@ pub(super) fn check_daemon(scheduling: SchedulingStrategy, wishes: &DaemonWishes
     }
     if wishes.launch_type == Some("FARGATE") {
         return Err(invalid("The daemon scheduling strategy is not supported with launch type FARGATE."));
+    }
+    if wishes.capacity_providers {
+        return Err(invalid("The daemon scheduling strategy does not support capacity provider strategies."));
     }
     let controller = wishes.controller.and_then(|controller| controller.r#type.as_deref());
     match controller.filter(|kind| *kind != "ECS") {

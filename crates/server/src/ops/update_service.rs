@@ -1,16 +1,17 @@
 //! UpdateService (SVC-12 to SVC-14). Whether a deployment starts is the core's to decide.
 
 use super::definitions::{self, UsedBy};
-use super::input::{echo, invalid, non_empty, unexpected, unsigned, unsupported};
+use super::input::{echo, invalid, unexpected, unsigned, unsupported};
 use super::service::{self, DaemonWishes, Extras, Percentages, Rebalancing};
-use super::{launch, placement};
+use super::{capacity, launch, placement};
 use crate::Context;
 use crate::error_map::command_error;
 use crate::resolve;
 use plimsoll_core::{Command, CommandError, Output, command};
 use plimsoll_ecs_api::{ApiError, types};
 use plimsoll_model::{
-    DeploymentController, PlacementConstraint, PlacementStrategy, PropagateTags, Service, TaskDefinition,
+    CapacityProviderStrategyItem, DeploymentController, PlacementConstraint, PlacementStrategy, PropagateTags, Service,
+    TaskDefinition,
 };
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ pub(super) async fn run(
 ) -> Result<types::UpdateServiceResponse, ApiError> {
     let arns = resolve::cluster_name(context, request.cluster.as_deref())?;
     let name = arns.service_name(request.service.as_deref().unwrap_or_default())?;
-    let changes = Changes::read(&request)?;
+    let changes = Changes::read(context, &request)?;
     let reference = match &request.task_definition {
         Some(given) => Some(definitions::reference(context, Some(given))?),
         None => None,
@@ -48,6 +49,7 @@ pub(super) async fn run(
         service: name,
         definition,
         desired_count: request.desired_count.map(unsigned),
+        capacity_provider_strategy: changes.capacity_providers,
         maximum_percent: changes.percentages.maximum,
         minimum_healthy_percent: changes.percentages.minimum_healthy,
         circuit_breaker: changes.percentages.circuit_breaker,
@@ -74,15 +76,13 @@ struct Changes {
     /// Absent means unchanged, empty means none (SVC-12).
     constraints: Option<Vec<PlacementConstraint>>,
     strategies: Option<Vec<PlacementStrategy>>,
+    /// An empty one goes back to launch type EC2.
+    capacity_providers: Option<Vec<CapacityProviderStrategyItem>>,
 }
 
 impl Changes {
-    fn read(request: &types::UpdateServiceRequest) -> Result<Self, ApiError> {
-        if non_empty(request.capacity_provider_strategy.as_ref()) {
-            return Err(unsupported(
-                "Capacity providers are not supported by this server: leave out capacityProviderStrategy.",
-            ));
-        }
+    fn read(context: &Context, request: &types::UpdateServiceRequest) -> Result<Self, ApiError> {
+        let strategy = request.capacity_provider_strategy.as_deref();
         if request.platform_version.as_deref().is_some_and(|version| !version.is_empty()) {
             return Err(invalid("The platform version must be null when specifying an EC2 launch type."));
         }
@@ -98,6 +98,7 @@ impl Changes {
             controller: service::controller(request.deployment_controller.as_ref())?,
             percentages: service::deployment_configuration(request.deployment_configuration.as_ref())?,
             constraints: request.placement_constraints.as_deref().map(placement::constraints).transpose()?,
+            capacity_providers: strategy.map(|items| capacity::strategy(context, items)).transpose()?,
             strategies: request.placement_strategy.as_deref().map(placement::strategies).transpose()?,
         })
     }
@@ -120,6 +121,7 @@ impl Changes {
                 percentages: &self.percentages,
                 strategies: self.strategies.as_ref(),
                 launch_type: None,
+                capacity_providers: self.capacity_providers.as_ref().is_some_and(|items| !items.is_empty()),
                 controller: None,
             },
         )?;

@@ -68,8 +68,10 @@ impl ClusterView {
             settings: Some(if include.settings { self.settings() } else { Vec::new() }),
             configuration: self.echoed("configuration").filter(|_| include.configuration),
             service_connect_defaults: self.echoed("serviceConnectDefaults"),
-            capacity_providers: Some(Vec::new()),
-            default_capacity_provider_strategy: Some(Vec::new()),
+            capacity_providers: Some(row.capacity_providers.iter().map(|name| name.to_string()).collect()),
+            default_capacity_provider_strategy: Some(super::capacity_provider::strategy(
+                &row.default_capacity_provider_strategy,
+            )),
             ..Default::default()
         }
     }

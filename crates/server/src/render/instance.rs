@@ -51,6 +51,7 @@ impl InstanceView {
                 &self.held_ports,
                 &self.held_gpus,
             )),
+            capacity_provider_name: row.capacity_provider().map(str::to_owned),
             attributes: Some(attributes(row)),
             registered_at: seconds(row.registered_at),
             attachments: Some(Vec::new()),

@@ -4,6 +4,7 @@
 //! `Arc`s, and rendered after the lock is gone. Lists that ECS always shows are `Some(vec![])` here (W-12); scalars
 //! that are not boxed are always there because the generated types say so (W-11).
 
+mod capacity_provider;
 mod cluster;
 mod definition;
 mod instance;
@@ -13,6 +14,7 @@ mod service_deployment;
 mod task;
 mod task_set;
 
+pub(crate) use capacity_provider::{built_in_capacity_provider, capacity_provider};
 pub(crate) use cluster::{ClusterInclude, ClusterView};
 pub(crate) use definition::definition;
 pub(crate) use instance::InstanceView;

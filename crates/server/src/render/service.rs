@@ -1,5 +1,6 @@
 //! A service as ECS shows it, with its deployments and events (SVC-8, SVC-11, DEP-1, DEP-2).
 
+use super::capacity_provider::{by_launch_type, by_strategy};
 use super::service_deployment::RevisionCounts;
 use super::{ShowTags, TaskSetView, count, seconds, text};
 use crate::resolve::Arns;
@@ -71,6 +72,7 @@ impl ServiceView {
             running_count: count(self.counts.running),
             pending_count: count(self.counts.pending),
             launch_type: row.shown_launch_type().map(|launch_type| launch_type.as_str().into()),
+            capacity_provider_strategy: by_strategy(&row.capacity_provider_strategy),
             task_definition: row.definition.as_ref().map(|id| arns.definition(id)),
             deployment_configuration: Some(deployment_configuration(row.deployment_configuration)),
             deployment_controller: Some(types::DeploymentController { r#type: Some(row.controller.as_str().into()) }),
@@ -124,7 +126,8 @@ impl ServiceView {
             failed_tasks: count(row.failed_tasks),
             created_at: seconds(row.created_at),
             updated_at: seconds(row.updated_at),
-            launch_type: Some(launch_type.as_str().into()),
+            launch_type: by_launch_type(row.capacity_provider_strategy(), launch_type),
+            capacity_provider_strategy: by_strategy(row.capacity_provider_strategy()),
             network_configuration: echo.and_then(|echo| echoed(echo, "networkConfiguration")),
             service_connect_configuration: echo.and_then(|echo| echoed(echo, "serviceConnectConfiguration")),
             rollout_state: Some(row.rollout_state.as_str().into()),

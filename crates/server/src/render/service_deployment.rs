@@ -3,6 +3,7 @@
 //! What changes with every task (counts, failures) is read from the deployments and tasks of now, and kept in the
 //! history only when a deployment ends.
 
+use super::capacity_provider::{by_launch_type, by_strategy};
 use super::service::{deployment_configuration, echoed};
 use super::{count, seconds, text};
 use crate::resolve::Arns;
@@ -138,7 +139,8 @@ pub(crate) fn service_revision(arns: &Arns, row: &ServiceDeployment) -> types::S
         service_arn: Some(arns.service(&row.service)),
         cluster_arn: Some(arns.cluster()),
         task_definition: Some(arns.definition(&revision.definition)),
-        launch_type: Some(revision.settings.launch_type.as_str().into()),
+        launch_type: by_launch_type(&revision.settings.capacity_provider_strategy, revision.settings.launch_type),
+        capacity_provider_strategy: by_strategy(&revision.settings.capacity_provider_strategy),
         network_configuration: echoed(echo, "networkConfiguration"),
         load_balancers: echoed(echo, "loadBalancers"),
         service_registries: echoed(echo, "serviceRegistries"),

@@ -35,6 +35,7 @@ impl TaskView {
             group: text(&row.group),
             started_by: row.started_by.as_ref().and_then(text),
             launch_type: Some(row.launch_type.as_str().into()),
+            capacity_provider_name: row.capacity_provider.as_ref().and_then(text),
             availability_zone: self.instance_attribute("ecs.availability-zone"),
             cpu: Some(row.reserved.cpu_units.to_string()),
             memory: Some(row.reserved.memory_mib.to_string()),

@@ -1,5 +1,6 @@
 //! A task set as ECS shows it (SVC-50 to SVC-54).
 
+use super::capacity_provider::{by_launch_type, by_strategy};
 use super::{ShowTags, count, seconds, text};
 use crate::resolve::Arns;
 use plimsoll_ecs_api::types;
@@ -63,7 +64,8 @@ impl TaskSetView {
         types::TaskSet {
             external_id: set.external_id.as_ref().and_then(text),
             scale: Some(scale(set.scale)),
-            launch_type: Some(set.launch_type.as_str().into()),
+            launch_type: by_launch_type(&set.capacity_provider_strategy, set.launch_type),
+            capacity_provider_strategy: by_strategy(&set.capacity_provider_strategy),
             platform_version: echoed(set, "platformVersion"),
             network_configuration: echoed(set, "networkConfiguration"),
             load_balancers: Some(echoed(set, "loadBalancers").unwrap_or_default()),

@@ -25,6 +25,7 @@ commands! {
     Command::DeregisterContainerInstance { .. } => "DeregisterContainerInstance": Ok Refused;
     Command::UpdateContainerInstancesState { .. } => "UpdateContainerInstancesState": Ok;
     Command::PutAttributes(_) => "PutAttributes": Ok Refused;
+    Command::PutClusterCapacityProviders(_) => "PutClusterCapacityProviders": Ok Refused;
     Command::DeleteAttributes(_) => "DeleteAttributes": Ok Refused;
     Command::CreateService(_) => "CreateService": Ok Refused;
     Command::UpdateService(_) => "UpdateService": Ok Refused;

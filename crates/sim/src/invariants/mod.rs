@@ -2,6 +2,7 @@
 //! take turns. The table of all of them is in this crate's README.
 
 mod breaker;
+mod capacity;
 mod counters;
 mod daemon;
 mod events;
@@ -198,6 +199,7 @@ fn check(step: &Step, ledger: &Ledger, coverage: &mut Coverage) -> Result<(), Br
     placement::i_4_constraints_hold_at_placement(step)?;
     placement::i_5_tasks_go_to_instances_that_take_them(step)?;
     daemon::i_6_one_task_per_instance(step, coverage)?;
+    capacity::svc_56_new_tasks_follow_the_strategy(step, coverage)?;
     service::i_8_no_start_beyond_the_maximum(step)?;
     service::i_9_no_stop_below_the_minimum(step)?;
     service::i_10_one_primary_deployment(step)?;

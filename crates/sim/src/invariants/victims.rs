@@ -139,6 +139,8 @@ impl Scene<'_> {
             .live
             .values()
             .filter(|task| self.may_be_victim(task))
+            // A strategy says first how many each provider gives up (SVC-56).
+            .filter(|task| task.capacity_provider == victim.capacity_provider)
             .filter_map(|task| self.class(task).map(|class| (class, task)))
             .collect();
         let Some(class) = self.class(victim) else { return Ok(()) };

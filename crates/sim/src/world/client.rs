@@ -8,14 +8,15 @@ use crate::dice::Dice;
 use crate::violation::{Broken, require};
 use plimsoll_core::CommandError;
 use plimsoll_core::command::{
-    AttributeTarget, CircuitBreakerUpdate, Command, ContainerStateChange, CreateCluster, CreateService, Output,
-    RegisterContainerInstance, RunTask, StartTask, SubmitContainerStateChange, SubmitTaskStateChange, TaskLaunch,
-    UpdateService,
+    AssociatedProviders, AttributeTarget, CircuitBreakerUpdate, Command, ContainerStateChange, CreateCluster,
+    CreateService, Output, RegisterContainerInstance, RunTask, StartTask, StrategyChoice, SubmitContainerStateChange,
+    SubmitTaskStateChange, TaskLaunch, UpdateService,
 };
 use plimsoll_model::{
-    CircuitBreaker, ClientToken, DeploymentConfiguration, DeploymentId, FailureThreshold, InstanceId, InstanceStatus,
-    LaunchType, PlacementConstraint, PlacementStrategy, PropagateTags, SchedulingStrategy, ServiceName, ServiceStatus,
-    SpreadField, TaskDefinition, TaskId, TaskStatus, ThresholdKind, VersionInfo,
+    CAPACITY_PROVIDER_ATTRIBUTE, CapacityProviderStrategyItem, CircuitBreaker, ClientToken, DeploymentConfiguration,
+    DeploymentId, FailureThreshold, InstanceId, InstanceStatus, LaunchType, PlacementConstraint, PlacementStrategy,
+    PropagateTags, SchedulingStrategy, ServiceName, ServiceStatus, SpreadField, TaskDefinition, TaskId, TaskStatus,
+    ThresholdKind, VersionInfo,
 };
 use serde_json::Map;
 use std::collections::BTreeMap;
@@ -24,6 +25,9 @@ use std::sync::Arc;
 /// Expressions users write, and the zone they ask for.
 pub(crate) const ZONE_EXPRESSIONS: [(&str, &str); 2] =
     [("attribute:ecs.availability-zone == a", "a"), ("attribute:ecs.availability-zone == b", "b")];
+
+/// Capacity providers that nodes belong to.
+pub(crate) const PROVIDERS: [&str; 2] = ["racks", "spot"];
 
 /// Maximum and minimum healthy percent.
 const PERCENTS: [(u32, u32); 8] =
@@ -146,6 +150,10 @@ impl World {
         if self.dice.client.permille(3) {
             self.client.taking_down = TAKING_DOWN;
         }
+        let cluster = self.control.committed.cluster.as_ref();
+        if cluster.is_some_and(|row| row.capacity_providers.is_empty()) && self.dice.client.permille(300) {
+            return Some(self.put_capacity_providers());
+        }
         match self.dice.client.below(115) {
             0..20 => Some(self.create_service()),
             20..42 => self.update_service(),
@@ -163,7 +171,8 @@ impl World {
                 Some(Command::DeregisterContainerInstance { instance, force: self.dice.client.coin() })
             }
             93..95 => Some(self.register_instance()),
-            95..97 => Some(Command::CreateCluster(CreateCluster::default())),
+            95..96 => Some(self.put_capacity_providers()),
+            96..97 => Some(self.create_cluster()),
             97..98 => Some(Command::DeleteCluster),
             98 => self.submit_task_state(),
             99 => self.submit_container_state(),
@@ -205,6 +214,7 @@ impl World {
             definition,
             desired_count,
             launch_type: LaunchType::Ec2,
+            capacity_provider_strategy: self.some_strategy_choice(),
             scheduling_strategy: SchedulingStrategy::Replica,
             deployment_configuration,
             placement_constraints: self.some_constraints(),
@@ -224,7 +234,7 @@ impl World {
 
     fn update_service(&mut self) -> Option<Command> {
         let mut update = unchanged(self.some_service_name());
-        match self.dice.client.below(6) {
+        match self.dice.client.below(7) {
             0 | 1 => update.definition = Some(self.some_definition()),
             2 | 3 => update.desired_count = Some(self.dice.client.small(self.swarm.desired_max)),
             4 => {
@@ -233,6 +243,10 @@ impl World {
                 update.minimum_healthy_percent = Some(minimum_healthy_percent);
                 update.circuit_breaker = Some(some_circuit_breaker(&mut self.dice.client));
             }
+            5 => {
+                update.capacity_provider_strategy = Some(self.some_providers());
+                update.force_new_deployment = self.dice.client.permille(900);
+            }
             _ => {
                 update.force_new_deployment = self.dice.client.coin();
                 update.placement_constraints = Some(self.some_constraints());
@@ -240,6 +254,58 @@ impl World {
             }
         }
         Some(Command::UpdateService(Box::new(update)))
+    }
+
+    /// With providers from the beginning, mostly.
+    fn create_cluster(&mut self) -> Command {
+        let capacity = if self.dice.client.permille(800) { self.some_association() } else { Default::default() };
+        Command::CreateCluster(CreateCluster { capacity, ..CreateCluster::default() })
+    }
+
+    fn put_capacity_providers(&mut self) -> Command {
+        Command::PutClusterCapacityProviders(self.some_association())
+    }
+
+    fn some_association(&mut self) -> AssociatedProviders {
+        let mut capacity_providers: Vec<Arc<str>> = PROVIDERS.iter().map(|name| Arc::from(*name)).collect();
+        if self.dice.client.permille(200) {
+            capacity_providers.pop();
+        }
+        let known = |item: &CapacityProviderStrategyItem| capacity_providers.contains(&item.provider);
+        let mut default_strategy = if self.dice.client.coin() { self.some_providers() } else { Vec::new() };
+        default_strategy.retain(known);
+        AssociatedProviders { capacity_providers, default_strategy }
+    }
+
+    pub(super) fn some_strategy_choice(&mut self) -> StrategyChoice {
+        match self.dice.client.below(5) {
+            0 | 1 => StrategyChoice::Given(self.some_providers()),
+            2 => StrategyChoice::LaunchType,
+            _ => StrategyChoice::ClusterDefault,
+        }
+    }
+
+    /// Any weights, and at most one base.
+    fn some_providers(&mut self) -> Vec<CapacityProviderStrategyItem> {
+        let dice = &mut self.dice.client;
+        let mut items: Vec<CapacityProviderStrategyItem> = PROVIDERS
+            .iter()
+            .map(|name| CapacityProviderStrategyItem {
+                provider: (*name).into(),
+                weight: u32::try_from(dice.between(1, 4)).unwrap_or(1),
+                base: 0,
+            })
+            .collect();
+        if dice.coin() {
+            items.reverse();
+        }
+        if dice.permille(300) {
+            items.truncate(1);
+        }
+        if dice.permille(400) {
+            items[0].base = dice.small(3);
+        }
+        items
     }
 
     fn delete_service(&mut self) -> Option<Command> {
@@ -262,6 +328,7 @@ impl World {
             definition,
             count: 1 + self.dice.client.small(2),
             launch: launch(),
+            capacity_provider_strategy: self.some_strategy_choice(),
             placement_constraints: self.some_constraints(),
             placement_strategy: self.some_strategy(),
             client_token,
@@ -294,6 +361,10 @@ impl World {
 
     fn attribute_target(&mut self) -> Option<AttributeTarget> {
         let instance = self.some_instance()?;
+        if self.dice.client.coin() {
+            let value = Some((*self.dice.client.pick(&PROVIDERS)?).into());
+            return Some(AttributeTarget { instance, name: CAPACITY_PROVIDER_ATTRIBUTE.into(), value });
+        }
         let value = Some((*self.dice.client.pick(&["a", "b", "c"])?).into());
         Some(AttributeTarget { instance, name: ZONE.into(), value })
     }
@@ -396,6 +467,7 @@ impl World {
 /// SVC-9.
 fn as_daemon(mut request: CreateService) -> CreateService {
     request.scheduling_strategy = SchedulingStrategy::Daemon;
+    request.capacity_provider_strategy = StrategyChoice::ClusterDefault;
     request.desired_count = 0;
     request.deployment_configuration.maximum_percent = 100;
     request.placement_strategy = Vec::new();
@@ -425,6 +497,7 @@ pub(super) fn unchanged(service: ServiceName) -> UpdateService {
         service,
         definition: None,
         desired_count: None,
+        capacity_provider_strategy: None,
         maximum_percent: None,
         minimum_healthy_percent: None,
         circuit_breaker: None,

@@ -21,6 +21,7 @@ use crate::swarm::Swarm;
 use crate::trace::{Trace, Tracing};
 use crate::violation::{Broken, require};
 use client::Client;
+use client::PROVIDERS;
 pub(crate) use client::ZONE_EXPRESSIONS;
 use clock::Clock;
 use control::Control;

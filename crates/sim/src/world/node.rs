@@ -2,7 +2,7 @@
 
 use super::clock::Clock;
 use super::runtime::Runtime;
-use super::{Event, World};
+use super::{Event, PROVIDERS, World};
 use crate::coverage::{Mishap, Point};
 use crate::invariants::Memory;
 use crate::violation::Broken;
@@ -10,7 +10,7 @@ use plimsoll_core::cluster::ConnectionId;
 use plimsoll_core::command::RegisterContainerInstance;
 use plimsoll_core::node::{Action, Identity, Input, NodeConfig, NodeCore, Outbox, RuntimeEvent};
 use plimsoll_core::protocol::{FromNode, ToNode};
-use plimsoll_model::{Attribute, InstanceId, Resources, Timestamp, VersionInfo};
+use plimsoll_model::{Attribute, CAPACITY_PROVIDER_ATTRIBUTE, InstanceId, Resources, Timestamp, VersionInfo};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -91,7 +91,12 @@ impl Node {
             .filter(|name| self.index % NODES < HONOUR_ALL || ***name != *HEALTH_CHECKS)
             .map(capability)
             .collect();
-        attributes.insert(ZONE.into(), Attribute { value: Some(zone), custom: false });
+        let attribute = |name: &str, value| (name.into(), Attribute { value: Some(value), custom: false });
+        attributes.extend([attribute(ZONE, zone)]);
+        // Every fourth node belongs to no provider.
+        if self.index % 4 < 3 {
+            attributes.extend([attribute(CAPACITY_PROVIDER_ATTRIBUTE, PROVIDERS[self.index % PROVIDERS.len()].into())]);
+        }
         RegisterContainerInstance {
             instance: None,
             resources: resources(),

@@ -34,6 +34,16 @@ const FLAPPED_MS: u64 = 200_000;
 /// After the last retention, for removals that have to be asked for twice.
 const REMOVAL_MS: u64 = 45_000;
 
+/// What services may ask for so that all of them fit.
+struct Room {
+    /// CPU units for each service.
+    cpu_share: u32,
+    /// There is no other.
+    for_one_service: bool,
+    /// Nodes that take tasks.
+    open: usize,
+}
+
 impl World {
     pub fn come_to_rest(&mut self) -> Result<(), Broken> {
         self.swarm = self.swarm.without_faults();
@@ -57,7 +67,15 @@ impl World {
         require(rest::has_converged(self), "I-12", || format!("it did not last: {}", rest::what_is_missing(self)))?;
         self.run_until(reunion_ms, World::has_converged, "I-12", rest::what_is_missing)?;
         rest::check(self)?;
+        self.count_strategies_at_rest();
         self.wish_for_the_impossible()
+    }
+
+    fn count_strategies_at_rest(&mut self) {
+        let mut services = self.control.committed.services.values();
+        if services.any(|row| !row.capacity_provider_strategy.is_empty() && row.desired_count > 0) {
+            self.coverage.count("service of a strategy at rest");
+        }
     }
 
     /// The others are the core of machines that is healed.
@@ -205,6 +223,7 @@ impl World {
         let nodes = if services.iter().any(|one| is_daemon(one)) { 1 } else { open };
         let share = u32::try_from(nodes).unwrap_or(1) * NODE_CPU_UNITS / 2;
         let share = share / u32::try_from(services.len().max(1)).unwrap_or(1);
+        let room = Room { cpu_share: share, for_one_service: services.len() == 1, open };
         let mut port_is_free = true;
         let mut daemon_cpu = NODE_CPU_UNITS / 2;
         for service in &services {
@@ -213,7 +232,7 @@ impl World {
                 continue;
             }
             match service.controller {
-                DeploymentController::Ecs => repairs.push(self.repair(service, share, open, &mut port_is_free)),
+                DeploymentController::Ecs => repairs.push(self.repair(service, &room, &mut port_is_free)),
                 DeploymentController::External => repairs.extend(self.repair_task_sets(service, share)),
             }
         }
@@ -238,7 +257,20 @@ impl World {
         Command::UpdateService(Box::new(update))
     }
 
-    fn repair(&mut self, service: &Service, cpu_share: u32, open: usize, port_is_free: &mut bool) -> Command {
+    /// A strategy fits for sure when nobody else wants room and each of its providers has a node that takes everything.
+    fn strategy_fits(&self, service: &Service) -> bool {
+        let image = &self.control.committed;
+        let has_node = |provider: &str| {
+            let living = self.nodes.iter().filter(|node| !node.is_dead);
+            let ids = living.filter_map(|node| node.identity.instance);
+            let mut rows = ids.filter_map(|id| image.instances.get(&id));
+            let takes_tasks = |row: &Instance| row.status == InstanceStatus::Active && row.agent_connected;
+            rows.any(|row| row.capacity_provider() == Some(provider) && takes_tasks(row))
+        };
+        service.capacity_provider_strategy.iter().all(|item| has_node(&item.provider))
+    }
+
+    fn repair(&mut self, service: &Service, room: &Room, port_is_free: &mut bool) -> Command {
         let mut update = unchanged(service.name.clone());
         let named = service.definition.as_ref();
         let mut definition = named.and_then(|id| self.definitions.get(id)).map(Arc::clone);
@@ -247,7 +279,7 @@ impl World {
         if definition.as_ref().is_some_and(|one| holds_port(one)) {
             // The fixed port fits once per node, and other tasks may fill up to half of the nodes.
             if std::mem::take(port_is_free) {
-                nodes = u32::try_from(open.div_ceil(2)).unwrap_or(1);
+                nodes = u32::try_from(room.open.div_ceil(2)).unwrap_or(1);
             } else {
                 definition = None;
             }
@@ -263,9 +295,18 @@ impl World {
         // A back-off ends by itself, which not everybody waits for.
         let waits = primary.is_some_and(|one| one.next_start_at.is_some());
         let cpu: u32 = wanted.containers.iter().map(|container| container.cpu).sum();
+        update.force_new_deployment = failed || waits && self.dice.client.permille(700);
+        let mut cpu_share = room.cpu_share;
+        if !service.capacity_provider_strategy.is_empty() {
+            if room.for_one_service && nodes == u32::MAX && self.strategy_fits(service) {
+                cpu_share = cpu_share.min(NODE_CPU_UNITS / 2);
+            } else {
+                update.capacity_provider_strategy = Some(Vec::new());
+                update.force_new_deployment = true;
+            }
+        }
         let desired = service.desired_count.min(cpu_share / cpu.max(1)).min(nodes);
         update.desired_count = Some(desired);
-        update.force_new_deployment = failed || waits && self.dice.client.permille(700);
         update.definition = Some(wanted);
         let percent = &service.deployment_configuration;
         let most = u64::from(desired) * u64::from(percent.maximum_percent) / 100;

@@ -36,6 +36,7 @@ impl World {
 
     fn create_task_set(&mut self, service: ServiceName) -> Command {
         let (definition, scale) = (self.some_definition(), self.some_scale());
+        let capacity_provider_strategy = self.some_strategy_choice();
         let client_token = self.dice.client.coin().then(|| {
             let token = self.client.new_token();
             ClientToken { operation: "CreateTaskSet".into(), fingerprint: Arc::clone(&token), token }
@@ -45,6 +46,7 @@ impl World {
             definition,
             scale,
             launch_type: LaunchType::Ec2,
+            capacity_provider_strategy,
             external_id: None,
             tags: BTreeMap::new(),
             echo: Map::new(),
@@ -114,12 +116,14 @@ impl World {
         repairs
     }
 
-    /// A fixed port may be anybody's, and an unhealthy task stays where percentages leave no room for another.
+    /// A fixed port may be anybody's, a provider may be without a node, and an unhealthy task stays where percentages leave
+    /// no room for another.
     fn can_be_served(&self, row: &Deployment) -> bool {
         let mut tasks = self.control.committed.tasks_of_service(&row.service);
         let is_unhealthy = tasks
             .any(|task| task.deployment == Some(row.id) && task.is_live() && task.health == HealthStatus::Unhealthy);
         let is_steady = self.definitions.is_steady(&row.definition) && row.definition.family.as_str() != "port";
-        is_steady && !is_unhealthy && row.next_start_at.is_none()
+        let is_anywhere = row.capacity_provider_strategy().is_empty();
+        is_steady && is_anywhere && !is_unhealthy && row.next_start_at.is_none()
     }
 }

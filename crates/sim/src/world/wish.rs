@@ -6,7 +6,7 @@ use super::client::put_attribute;
 use super::node::ZONE;
 use crate::invariants::rest;
 use crate::violation::{Broken, require};
-use plimsoll_core::command::Command;
+use plimsoll_core::command::{Command, StrategyChoice};
 use plimsoll_model::{
     CircuitBreaker, InstanceId, InstanceStatus, PlacementConstraint, SchedulingStrategy, ServiceName, ServiceStatus,
 };
@@ -32,6 +32,7 @@ impl World {
         let Command::CreateService(mut wish) = self.create_service_named(name.clone()) else { return Ok(()) };
         wish.definition = Some(self.definitions.plain());
         wish.scheduling_strategy = SchedulingStrategy::Replica;
+        wish.capacity_provider_strategy = StrategyChoice::LaunchType;
         wish.desired_count = 1;
         wish.availability_zone_rebalancing = false;
         wish.deployment_configuration.circuit_breaker = CircuitBreaker::off();

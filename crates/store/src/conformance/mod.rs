@@ -2,6 +2,7 @@
 //!
 //! [`conformance_tests!`] makes a test of each function for one back end.
 
+mod capacity_providers;
 mod constraints;
 mod definitions;
 mod leases;
@@ -9,6 +10,7 @@ mod random;
 mod round_trip;
 pub mod rows;
 
+pub use capacity_providers::*;
 pub use constraints::*;
 pub use definitions::*;
 pub use leases::*;
@@ -65,7 +67,10 @@ macro_rules! conformance_tests {
             parallel_registrations_get_different_revisions
             definitions_change_status_and_nothing_else
             definitions_are_listed_in_order
-            families_are_listed_by_prefix_and_status;
+            families_are_listed_by_prefix_and_status
+            capacity_providers_come_back_as_they_were_written
+            a_capacity_provider_is_changed_from_the_version_that_is_stored
+            a_capacity_provider_with_a_cluster_is_not_deleted;
             $back_end
         }
     };

@@ -2,14 +2,14 @@
 
 use crate::{Lease, Store};
 use plimsoll_model::{
-    Attribute, Change, CircuitBreaker, ClientToken, Cluster, ClusterKey, ClusterName, ClusterStatus, Container,
-    ContainerOverride, Deployment, DeploymentConfiguration, DeploymentController, DeploymentId, DeploymentSettings,
-    DeploymentStatus, DesiredStatus, FailureThreshold, Family, HealthStatus, Instance, InstanceId, InstanceStatus,
-    LaunchType, Namespace, NetworkBinding, PlacementConstraint, PlacementStrategy, PortClaim, PropagateTags, Protocol,
-    Rebalancing, Reserved, Resources, RollingBack, RolloutState, Said, Scale, SchedulingStrategy, Service,
-    ServiceEvent, ServiceName, ServiceStatus, SpreadField, StabilityStatus, StopCode, Tags, Task, TaskDefinition,
-    TaskDefinitionId, TaskId, TaskOverrides, TaskSet, TaskStatus, ThresholdKind, Timestamp, TokenRecord, TokenResult,
-    Usage, VersionInfo,
+    Attribute, CapacityProvider, CapacityProviderStrategyItem, Change, CircuitBreaker, ClientToken, Cluster,
+    ClusterKey, ClusterName, ClusterStatus, Container, ContainerOverride, Deployment, DeploymentConfiguration,
+    DeploymentController, DeploymentId, DeploymentSettings, DeploymentStatus, DesiredStatus, FailureThreshold, Family,
+    HealthStatus, Instance, InstanceId, InstanceStatus, LaunchType, Namespace, NetworkBinding, PlacementConstraint,
+    PlacementStrategy, PortClaim, PropagateTags, Protocol, Rebalancing, Reserved, Resources, RollingBack, RolloutState,
+    Said, Scale, SchedulingStrategy, Service, ServiceEvent, ServiceName, ServiceStatus, SpreadField, StabilityStatus,
+    StopCode, Tags, Task, TaskDefinition, TaskDefinitionId, TaskId, TaskOverrides, TaskSet, TaskStatus, ThresholdKind,
+    Timestamp, TokenRecord, TokenResult, Usage, VersionInfo,
 };
 use plimsoll_model::{Rollback, ServiceDeployment, ServiceDeploymentStatus, ServiceRevision};
 use serde_json::json;
@@ -54,13 +54,38 @@ pub fn bare_cluster(key: &ClusterKey) -> Cluster {
         created_at: at(0),
         deleted_at: None,
         tags: Tags::new(),
+        capacity_providers: Vec::new(),
+        default_capacity_provider_strategy: Vec::new(),
         echo: serde_json::Map::new(),
     }
 }
 
 pub fn full_cluster(key: &ClusterKey) -> Cluster {
-    let deleted_at = Some(at(5));
-    Cluster { status: ClusterStatus::Inactive, deleted_at, tags: tags(), echo: echo(), ..bare_cluster(key) }
+    Cluster {
+        status: ClusterStatus::Inactive,
+        deleted_at: Some(at(5)),
+        tags: tags(),
+        capacity_providers: vec!["racks".into(), "FARGATE".into()],
+        default_capacity_provider_strategy: strategy(),
+        echo: echo(),
+        ..bare_cluster(key)
+    }
+}
+
+fn strategy() -> Vec<CapacityProviderStrategyItem> {
+    let item = |provider: &str, weight, base| CapacityProviderStrategyItem { provider: provider.into(), weight, base };
+    vec![item("racks", 1_000, 100_000), item("FARGATE", 0, 0)]
+}
+
+pub fn capacity_provider(name: &str) -> CapacityProvider {
+    CapacityProvider {
+        name: name.into(),
+        version: 1,
+        created_at: at(20),
+        update: None,
+        auto_scaling_group: json!({"autoScalingGroupArn": "çà", "managedScaling": {"targetCapacity": 100}}),
+        tags: tags(),
+    }
 }
 
 pub fn bare_instance(id: u128) -> Instance {
@@ -117,6 +142,7 @@ pub fn bare_service(name: &str, definition: &TaskDefinitionId) -> Service {
         definition: Some(definition.clone()),
         controller: DeploymentController::Ecs,
         launch_type: LaunchType::Ec2,
+        capacity_provider_strategy: Vec::new(),
         scheduling_strategy: SchedulingStrategy::Replica,
         deployment_configuration: DeploymentConfiguration {
             maximum_percent: 200,
@@ -147,6 +173,7 @@ pub fn full_service(name: &str, definition: &TaskDefinitionId) -> Service {
         desired_count: u32::MAX,
         controller: DeploymentController::External,
         launch_type: LaunchType::External,
+        capacity_provider_strategy: strategy(),
         scheduling_strategy: SchedulingStrategy::Daemon,
         placement_constraints: vec![
             PlacementConstraint::DistinctInstance,
@@ -208,7 +235,11 @@ pub fn bare_deployment(id: u64, service: &str, definition: &TaskDefinitionId) ->
 pub fn full_deployment(id: u64, service: &str, definition: &TaskDefinitionId) -> Deployment {
     Deployment {
         status: DeploymentStatus::Inactive,
-        settings: Some(Arc::new(DeploymentSettings { launch_type: LaunchType::External, echo: echo() })),
+        settings: Some(Arc::new(DeploymentSettings {
+            launch_type: LaunchType::External,
+            capacity_provider_strategy: strategy(),
+            echo: echo(),
+        })),
         desired_count: 7,
         completed_at: Some(at(5)),
         rolling_back: Some(RollingBack { from: DeploymentId::from_u64(u64::MAX >> 1), started_at: at(6) }),
@@ -224,6 +255,7 @@ pub fn full_deployment(id: u64, service: &str, definition: &TaskDefinitionId) ->
             external_id: Some("blue".into()),
             scale: Scale::FULL,
             launch_type: LaunchType::External,
+            capacity_provider_strategy: strategy(),
             stability: StabilityStatus::SteadyState,
             stability_at: at(7),
             tags: tags(),
@@ -239,7 +271,11 @@ pub fn bare_service_deployment(id: u64, service: &str, definition: &TaskDefiniti
         service: service_name(service),
         revision: ServiceRevision {
             definition: definition.clone(),
-            settings: Arc::new(DeploymentSettings { launch_type: LaunchType::Ec2, echo: serde_json::Map::new() }),
+            settings: Arc::new(DeploymentSettings {
+                launch_type: LaunchType::Ec2,
+                capacity_provider_strategy: Vec::new(),
+                echo: serde_json::Map::new(),
+            }),
             images: Vec::new(),
         },
         sources: Vec::new(),
@@ -262,7 +298,11 @@ pub fn full_service_deployment(id: u64, service: &str, definition: &TaskDefiniti
     ServiceDeployment {
         revision: ServiceRevision {
             definition: definition.clone(),
-            settings: Arc::new(DeploymentSettings { launch_type: LaunchType::Fargate, echo: echo() }),
+            settings: Arc::new(DeploymentSettings {
+                launch_type: LaunchType::Fargate,
+                capacity_provider_strategy: strategy(),
+                echo: echo(),
+            }),
             images: vec![("app".into(), "busybox@sha256:\u{1F6A2}".into()), ("side".into(), "".into())],
         },
         sources: vec![DeploymentId::from_u64(u64::MAX >> 2), DeploymentId::from_u64(0)],
@@ -291,6 +331,7 @@ pub fn bare_task(id: u128, instance: u128, definition: &TaskDefinitionId) -> Tas
         group: "family:web".into(),
         started_by: None,
         launch_type: LaunchType::Ec2,
+        capacity_provider: None,
         reserved: Reserved { cpu_units: 10, memory_mib: 20, ports: Vec::new(), gpus: Vec::new() },
         overrides: None,
         enable_execute_command: false,
@@ -319,6 +360,7 @@ pub fn full_task(id: u128, instance: u128, definition: &TaskDefinitionId) -> Tas
     task.deployment = Some(DeploymentId::from_random(u64::MAX));
     task.group = "service:web".into();
     task.started_by = Some("ecs-svc/1 \"quoted\"".into());
+    task.capacity_provider = Some("racks".into());
     task.reserved.ports = vec![tcp(8080), udp(8080)];
     task.reserved.gpus = vec!["GPU-1".into()];
     task.overrides = Some(Arc::new(full_overrides()));

@@ -3,6 +3,7 @@
 //! Commits go through fenced transactions (`transaction`), leases through a session of their own (`session`), reads
 //! through a pool of their own.
 
+mod capacity_providers;
 mod connect;
 mod definitions;
 mod read;
@@ -15,11 +16,11 @@ use crate::error::Error;
 use crate::lease::Lease;
 use crate::open::Settings;
 use crate::sql_error::while_doing;
-use crate::{DefinitionQuery, FamilyQuery, Store};
+use crate::{DefinitionQuery, FamilyQuery, ProviderDeletion, Store};
 use async_trait::async_trait;
 use plimsoll_model::{
-    Batch, ClusterKey, ClusterName, Family, Image, Namespace, TaskDefinition, TaskDefinitionId, TaskDefinitionStatus,
-    Timestamp,
+    Batch, CapacityProvider, ClusterKey, ClusterName, Family, Image, Namespace, TaskDefinition, TaskDefinitionId,
+    TaskDefinitionStatus, Timestamp,
 };
 use session::LeaseSession;
 use sqlx::Row;
@@ -150,6 +151,30 @@ impl Store for PostgresStore {
 
     async fn list_families(&self, namespace: &Namespace, query: &FamilyQuery) -> Result<Vec<Family>, Error> {
         definitions::families(&self.readers, namespace, query).await
+    }
+
+    async fn create_capacity_provider(&self, namespace: &Namespace, row: &CapacityProvider) -> Result<bool, Error> {
+        capacity_providers::create(&self.readers, namespace, row).await
+    }
+
+    async fn replace_capacity_provider(&self, namespace: &Namespace, row: &CapacityProvider) -> Result<bool, Error> {
+        capacity_providers::replace(&self.readers, namespace, row).await
+    }
+
+    async fn capacity_provider(
+        &self,
+        namespace: &Namespace,
+        name: &str,
+    ) -> Result<Option<Arc<CapacityProvider>>, Error> {
+        capacity_providers::get(&self.readers, namespace, name).await
+    }
+
+    async fn list_capacity_providers(&self, namespace: &Namespace) -> Result<Vec<Arc<CapacityProvider>>, Error> {
+        capacity_providers::list(&self.readers, namespace).await
+    }
+
+    async fn delete_capacity_provider(&self, namespace: &Namespace, name: &str) -> Result<ProviderDeletion, Error> {
+        capacity_providers::delete(&self.readers, namespace, name).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

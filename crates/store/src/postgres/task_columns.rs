@@ -49,6 +49,7 @@ struct Fixed<'a> {
     overrides: Vec<Option<String>>,
     enable_execute_command: Vec<bool>,
     created_at: Vec<i64>,
+    capacity_provider: Vec<Option<Cow<'a, str>>>,
 }
 
 impl<'a> TaskColumns<'a> {
@@ -92,22 +93,22 @@ impl<'a> TaskColumns<'a> {
                        stopped_reason, pull_started_at, pull_stopped_at, started_at, stopping_at,
                        execution_stopped_at, stopped_at, containers, tags, protected_until, instance, family, revision,
                        service, deployment, task_group, started_by, launch_type, cpu_units, memory_mib, ports, gpus, overrides,
-                       enable_execute_command, created_at)
+                       enable_execute_command, created_at, capacity_provider)
                    SELECT $1, id, version, desired_status, last_status, health, stop_code, stopped_reason,
                        pull_started_at, pull_stopped_at, started_at, stopping_at, execution_stopped_at, stopped_at,
                        containers::json, tags::json, protected_until, instance, family, revision, service, deployment,
                        task_group, started_by, launch_type, cpu_units, memory_mib, ports::json, gpus::json, overrides::json,
-                       enable_execute_command, created_at
+                       enable_execute_command, created_at, capacity_provider
                    FROM UNNEST($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
                        $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[],
                        $15::text[], $16::text[], $17::bigint[], $18::uuid[], $19::text[], $20::bigint[], $21::text[],
                        $22::bigint[], $23::text[], $24::text[], $25::text[], $26::bigint[], $27::bigint[], $28::text[], $29::text[],
-                       $30::text[], $31::boolean[], $32::bigint[])
+                       $30::text[], $31::boolean[], $32::bigint[], $33::text[])
                    AS put (id, version, desired_status, last_status, health, stop_code, stopped_reason,
                        pull_started_at, pull_stopped_at, started_at, stopping_at, execution_stopped_at, stopped_at,
                        containers, tags, protected_until, instance, family, revision, service, deployment, task_group,
                        started_by, launch_type, cpu_units, memory_mib, ports, gpus, overrides, enable_execute_command,
-                       created_at)";
+                       created_at, capacity_provider)";
         let (statement, fixed) = self.bind_changing(query(sql).bind(cluster_id));
         fixed.bind(statement)
     }
@@ -179,9 +180,10 @@ impl<'a> Fixed<'a> {
         self.overrides.push(task.overrides.as_ref().map(|overrides| json(&**overrides)));
         self.enable_execute_command.push(task.enable_execute_command);
         self.created_at.push(task.created_at.as_millis());
+        self.capacity_provider.push(task.capacity_provider.as_deref().map(text));
     }
 
-    /// In the order of `$18` to `$32`.
+    /// In the order of `$18` to `$33`.
     fn bind(self, statement: Query<'static, Postgres, PgArguments>) -> Query<'static, Postgres, PgArguments> {
         statement
             .bind(self.instance)
@@ -199,5 +201,6 @@ impl<'a> Fixed<'a> {
             .bind(self.overrides)
             .bind(self.enable_execute_command)
             .bind(self.created_at)
+            .bind(self.capacity_provider)
     }
 }

@@ -44,6 +44,7 @@ pub(crate) struct TaskRow<'r> {
     pub containers: &'r str,
     pub tags: Option<&'r str>,
     pub protected_until: Option<i64>,
+    pub capacity_provider: Option<&'r str>,
 }
 
 /// Fills a [`TaskRow`] from the row of either driver, whose types have no useful trait in common.
@@ -81,6 +82,7 @@ macro_rules! read_task {
             containers: $row.try_get_unchecked(28)?,
             tags: $row.try_get_unchecked(29)?,
             protected_until: $row.try_get_unchecked(30)?,
+            capacity_provider: $row.try_get_unchecked(31)?,
         }
     };
 }
@@ -272,6 +274,7 @@ impl ImageBuilder {
             deployment: row.deployment.map(u64::try_from).transpose()?.map(DeploymentId::from_u64),
             group: interner.text(row.task_group),
             started_by: row.started_by.map(|text| interner.text(text)),
+            capacity_provider: row.capacity_provider.map(|name| interner.text(name)),
             launch_type: word("launch_type", row.launch_type, LaunchType::parse)?,
             reserved: Reserved {
                 cpu_units: row.cpu_units.try_into()?,

@@ -15,7 +15,8 @@ pub(crate) use split::{Capacity, PortChanges, UsageChanges, Use, all_found};
 pub(crate) const TASK_COLUMNS: &str = "id, instance, family, revision, service, deployment, task_group, started_by, \
      launch_type, cpu_units, memory_mib, ports, gpus, overrides, enable_execute_command, created_at, version, \
      desired_status, last_status, health, stop_code, stopped_reason, pull_started_at, pull_stopped_at, started_at, \
-     stopping_at, execution_stopped_at, stopped_at, containers, tags, protected_until";
+     stopping_at, execution_stopped_at, stopped_at, containers, tags, protected_until, \
+     capacity_provider";
 
 /// The order in which [`read_definition`] takes a definition's columns.
 pub(crate) const DEFINITION_COLUMNS: &str = "family, revision, status, registered_at, deregistered_at, \

@@ -2,6 +2,7 @@
 //!
 //! One connection writes, a few read. Leases are numbers in the file: the lock beside it says who has them all.
 
+mod capacity_providers;
 mod definitions;
 mod lock;
 mod read;
@@ -13,11 +14,11 @@ use crate::migrate::{Migrations, migrate, migrations};
 use crate::open::Settings;
 use crate::rows::{corrupt, integer};
 use crate::sql_error::while_doing;
-use crate::{DefinitionQuery, FamilyQuery, Store};
+use crate::{DefinitionQuery, FamilyQuery, ProviderDeletion, Store};
 use async_trait::async_trait;
 use plimsoll_model::{
-    Batch, ClusterKey, ClusterName, Epoch, Family, Image, Namespace, TaskDefinition, TaskDefinitionId,
-    TaskDefinitionStatus, Timestamp,
+    Batch, CapacityProvider, ClusterKey, ClusterName, Epoch, Family, Image, Namespace, TaskDefinition,
+    TaskDefinitionId, TaskDefinitionStatus, Timestamp,
 };
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -172,6 +173,30 @@ impl Store for SqliteStore {
 
     async fn list_families(&self, namespace: &Namespace, query: &FamilyQuery) -> Result<Vec<Family>, Error> {
         definitions::families(&self.readers, namespace, query).await
+    }
+
+    async fn create_capacity_provider(&self, namespace: &Namespace, row: &CapacityProvider) -> Result<bool, Error> {
+        capacity_providers::create(&mut *self.writer.lock().await, namespace, row).await
+    }
+
+    async fn replace_capacity_provider(&self, namespace: &Namespace, row: &CapacityProvider) -> Result<bool, Error> {
+        capacity_providers::replace(&mut *self.writer.lock().await, namespace, row).await
+    }
+
+    async fn capacity_provider(
+        &self,
+        namespace: &Namespace,
+        name: &str,
+    ) -> Result<Option<Arc<CapacityProvider>>, Error> {
+        capacity_providers::get(&self.readers, namespace, name).await
+    }
+
+    async fn list_capacity_providers(&self, namespace: &Namespace) -> Result<Vec<Arc<CapacityProvider>>, Error> {
+        capacity_providers::list(&self.readers, namespace).await
+    }
+
+    async fn delete_capacity_provider(&self, namespace: &Namespace, name: &str) -> Result<ProviderDeletion, Error> {
+        capacity_providers::delete(&mut *self.writer.lock().await, namespace, name).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

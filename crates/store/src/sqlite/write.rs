@@ -79,11 +79,11 @@ const PUT_USE: &str = "UPDATE instance_usage SET cpu_units_used = used.cpu_units
 const CREATE_TASKS: &str = "INSERT INTO tasks (cluster_id, id, version, desired_status, last_status, health, stop_code,
         stopped_reason, pull_started_at, pull_stopped_at, started_at, stopping_at, execution_stopped_at, stopped_at,
         containers, tags, protected_until, instance, family, revision, service, deployment, task_group, started_by, launch_type,
-        cpu_units, memory_mib, ports, gpus, overrides, enable_execute_command, created_at)
+        cpu_units, memory_mib, ports, gpus, overrides, enable_execute_command, created_at, capacity_provider)
     SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
         value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15,
         value ->> 16, value ->> 17, value ->> 18, value ->> 19, value ->> 20, value ->> 21, value ->> 22, value ->> 23,
-        value ->> 24, value ->> 25, value ->> 26, value ->> 27, value ->> 28, value ->> 29, value ->> 30
+        value ->> 24, value ->> 25, value ->> 26, value ->> 27, value ->> 28, value ->> 29, value ->> 30, value ->> 31
     FROM json_each(?2)";
 const UPDATE_TASKS: &str = "UPDATE tasks SET version = put.value ->> 1, desired_status = put.value ->> 2,
         last_status = put.value ->> 3, health = put.value ->> 4, stop_code = put.value ->> 5,
@@ -228,6 +228,7 @@ impl Serialize for Created<'_> {
         row.serialize_element(&task.overrides)?;
         row.serialize_element(&task.enable_execute_command)?;
         row.serialize_element(&task.created_at)?;
+        row.serialize_element(&task.capacity_provider)?;
         row.end()
     }
 }

@@ -20,6 +20,8 @@ impl ClusterCore {
             created_at: self.now,
             deleted_at: None,
             tags: request.tags,
+            capacity_providers: request.capacity.capacity_providers,
+            default_capacity_provider_strategy: request.capacity.default_strategy,
             echo: request.echo,
         };
         Output::Cluster(self.put_cluster(row, out))

@@ -19,6 +19,13 @@ impl ClusterCore {
         {
             return Ok(Output::Service(name));
         }
+        // Daemons are on every instance; task sets have strategies of their own.
+        let strategy = match (request.scheduling_strategy, &request.definition) {
+            (SchedulingStrategy::Replica, Some(_)) => {
+                self.chosen_strategy(request.capacity_provider_strategy.clone())?
+            }
+            (SchedulingStrategy::Daemon, _) | (_, None) => Vec::new(),
+        };
         let service = request.name.clone();
         match existing {
             Some(ServiceStatus::Active) => return Err(CommandError::ServiceExists { service }),
@@ -54,6 +61,7 @@ impl ClusterCore {
             definition: request.definition.as_ref().map(|definition| definition.id.clone()),
             controller,
             launch_type: request.launch_type,
+            capacity_provider_strategy: strategy,
             scheduling_strategy: request.scheduling_strategy,
             deployment_configuration: request.deployment_configuration,
             placement_constraints: request.placement_constraints,

@@ -19,6 +19,7 @@ impl ClusterCore {
         if self.task_sets_of(&service.name).len() >= TASK_SETS_MAX {
             return Err(CommandError::TooManyTaskSets { service: service.name.clone(), limit: TASK_SETS_MAX });
         }
+        let capacity_provider_strategy = self.chosen_strategy(request.capacity_provider_strategy)?;
         self.parse_constraints(&request.definition, &service.placement_constraints)?;
 
         let id = self.new_deployment_id();
@@ -46,6 +47,7 @@ impl ClusterCore {
                 external_id: request.external_id,
                 scale: request.scale,
                 launch_type: request.launch_type,
+                capacity_provider_strategy,
                 stability: StabilityStatus::Stabilizing,
                 stability_at: self.now,
                 tags: request.tags,

@@ -1,7 +1,7 @@
 //! SVC-9: what nobody can ask of a daemon service. The instances decide how many tasks it has and where they go.
 
 use crate::CommandError;
-use crate::command::{CreateService, UpdateService};
+use crate::command::{CreateService, StrategyChoice, UpdateService};
 use plimsoll_model::{LaunchType, SchedulingStrategy};
 
 /// Two tasks of a daemon never share an instance (SVC-43).
@@ -13,6 +13,7 @@ pub(super) struct Wishes {
     maximum_percent: Option<u32>,
     has_strategies: bool,
     launch_type: Option<LaunchType>,
+    has_capacity_providers: bool,
     moves_between_zones: bool,
 }
 
@@ -23,6 +24,7 @@ impl Wishes {
             maximum_percent: Some(request.deployment_configuration.maximum_percent),
             has_strategies: !request.placement_strategy.is_empty(),
             launch_type: Some(request.launch_type),
+            has_capacity_providers: matches!(request.capacity_provider_strategy, StrategyChoice::Given(_)),
             moves_between_zones: request.availability_zone_rebalancing,
         }
     }
@@ -33,6 +35,7 @@ impl Wishes {
             maximum_percent: request.maximum_percent,
             has_strategies: request.placement_strategy.as_ref().is_some_and(|list| !list.is_empty()),
             launch_type: None,
+            has_capacity_providers: request.capacity_provider_strategy.as_ref().is_some_and(|list| !list.is_empty()),
             moves_between_zones: request.availability_zone_rebalancing == Some(true),
         }
     }
@@ -51,6 +54,9 @@ impl Wishes {
             "The daemon scheduling strategy does not support placement strategies."
         } else if self.launch_type == Some(LaunchType::Fargate) {
             "The daemon scheduling strategy is not supported with launch type FARGATE."
+        } else if self.has_capacity_providers {
+            // It runs on every instance, whosever that is: there is nothing to share out.
+            "The daemon scheduling strategy does not support capacity provider strategies."
         } else if self.moves_between_zones {
             "The daemon scheduling strategy does not support Availability Zone rebalancing."
         } else {

@@ -1,12 +1,17 @@
-//! RunTask (RUN-1..10): tasks are placed one after another until one finds no instance.
+//! RunTask (RUN-1..10): tasks are placed one after another until one finds no instance. A capacity provider strategy
+//! says of each whose instances it is for (SVC-56); it does not go to another provider's when those are full.
 
 use super::super::placing::{Blueprint, Requirements};
 use super::super::{ClusterCore, Outbox};
 use super::check_overrides;
 use crate::command::{RunTask, TaskLaunch};
-use crate::{CommandError, Failure, FailureReason, Output};
-use plimsoll_model::{InstanceId, LaunchType, PlacementConstraint, Task, TaskDefinition, TaskId, TokenResult};
-use plimsoll_placement::{Reason, demand};
+use crate::{CommandError, Failure, FailureReason, Output, shares};
+use plimsoll_model::{
+    CapacityProviderStrategyItem, InstanceId, LaunchType, PlacementConstraint, Reserved, TaskDefinition, TaskId,
+    TokenResult,
+};
+use plimsoll_placement::{InstanceIdx, Reason, demand};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 impl ClusterCore {
@@ -20,23 +25,62 @@ impl ClusterCore {
             strategies: request.placement_strategy,
             takes_kept_room: false,
         };
-        let blueprint = standalone(request.definition, request.launch);
+        let mut blueprint = standalone(request.definition, request.launch);
+        let providers = self
+            .chosen_strategy(request.capacity_provider_strategy)
+            .and_then(|strategy| providers_of_tasks(&strategy, request.count as usize));
         if let Some(TokenResult::Tasks(ids)) = replayed {
+            // What the providers have become since then is no reason to refuse what was done.
+            blueprint.capacity_provider = providers.ok().and_then(|providers| providers.into_iter().next().flatten());
             return Ok(self.replay_tasks(&ids, &blueprint, &needs));
         }
-        if !self.derived.fleet.has_active_of_kind(blueprint.launch_type == LaunchType::External) {
-            return Err(CommandError::NoContainerInstances);
+        let providers = providers?;
+        self.require_instances(&blueprint, &providers)?;
+        let mut plans = self.plan_per_provider(&mut blueprint, &needs, &providers);
+        let (mut tasks, mut failures) = (Vec::new(), Vec::new());
+        for provider in providers {
+            let place = plans.get_mut(&provider).and_then(|plan| plan.next());
+            blueprint.capacity_provider = provider;
+            match place {
+                Some((idx, reserved)) => tasks.push(self.place(&blueprint, idx, reserved, out)),
+                None => {
+                    failures = self.failures(&blueprint, &needs);
+                    break;
+                }
+            }
         }
-        let plan = self.plan(&blueprint, &needs, request.count as usize);
-        let tasks: Vec<Arc<Task>> =
-            plan.placed.into_iter().map(|(idx, reserved)| self.place(&blueprint, idx, reserved, out)).collect();
-        let failures = match plan.rejection {
-            None => Vec::new(),
-            Some(_) => self.failures(&blueprint, &needs),
-        };
         let ids = tasks.iter().map(|task| task.id).collect();
         self.remember(request.client_token, TokenResult::Tasks(ids), out);
         Ok(Output::Tasks { tasks, failures })
+    }
+
+    /// RUN-7, for every provider that would get a task: a request that is refused has started none.
+    fn require_instances(&self, blueprint: &Blueprint, providers: &[Option<Arc<str>>]) -> Result<(), CommandError> {
+        let external = blueprint.launch_type == LaunchType::External;
+        let asked: BTreeSet<&Option<Arc<str>>> = providers.iter().collect();
+        let without =
+            |provider: &&&Option<Arc<str>>| !self.derived.fleet.has_active_of_kind(external, provider.as_deref());
+        match asked.iter().find(without) {
+            None => Ok(()),
+            Some(None) => Err(CommandError::NoContainerInstances),
+            Some(Some(provider)) => Err(CommandError::NoInstancesOfCapacityProvider { provider: Arc::clone(provider) }),
+        }
+    }
+
+    /// The places of the tasks of each provider, whose instances are no other's.
+    fn plan_per_provider(
+        &mut self,
+        blueprint: &mut Blueprint,
+        needs: &Requirements,
+        providers: &[Option<Arc<str>>],
+    ) -> BTreeMap<Option<Arc<str>>, std::vec::IntoIter<(InstanceIdx, Reserved)>> {
+        let mut counts: BTreeMap<Option<Arc<str>>, usize> = BTreeMap::new();
+        providers.iter().for_each(|provider| *counts.entry(provider.clone()).or_default() += 1);
+        let plan = |(provider, count): (Option<Arc<str>>, usize)| {
+            blueprint.capacity_provider.clone_from(&provider);
+            (provider, self.plan(blueprint, needs, count).placed.into_iter())
+        };
+        counts.into_iter().map(plan).collect()
     }
 
     /// The tasks of the first request as they are by now, and never another one (I-25). Where it started none, the
@@ -69,6 +113,29 @@ impl ClusterCore {
     }
 }
 
+/// Whose share each of the tasks is, in the order in which they are placed; nobody's without a strategy.
+fn providers_of_tasks(
+    strategy: &[CapacityProviderStrategyItem],
+    count: usize,
+) -> Result<Vec<Option<Arc<str>>>, CommandError> {
+    if strategy.is_empty() {
+        return Ok(vec![None; count]);
+    }
+    let mut have = vec![0; strategy.len()];
+    let mut next = || {
+        let at = shares::next(strategy, &have)?;
+        have[at] += 1;
+        Some(Some(Arc::clone(&strategy[at].provider)))
+    };
+    let providers: Option<Vec<_>> = (0..count).map(|_| next()).collect();
+    providers.ok_or_else(|| {
+        let text = format!(
+            "No capacity provider of the strategy has a weight for {count} tasks, which are more than its base."
+        );
+        CommandError::InvalidParameter(text)
+    })
+}
+
 pub(super) fn standalone(definition: Arc<TaskDefinition>, launch: TaskLaunch) -> Blueprint {
     Blueprint {
         service: None,
@@ -76,6 +143,7 @@ pub(super) fn standalone(definition: Arc<TaskDefinition>, launch: TaskLaunch) ->
         group: launch.group.unwrap_or_else(|| format!("family:{}", definition.id.family).into()),
         started_by: launch.started_by,
         launch_type: launch.launch_type,
+        capacity_provider: None,
         overrides: launch.overrides,
         enable_execute_command: launch.enable_execute_command,
         tags: launch.tags,

@@ -45,6 +45,7 @@ fn member_of_task_sets(request: &UpdateService) -> Option<&str> {
         service: _,
         definition,
         desired_count: _,
+        capacity_provider_strategy,
         maximum_percent,
         minimum_healthy_percent,
         circuit_breaker,
@@ -61,6 +62,7 @@ fn member_of_task_sets(request: &UpdateService) -> Option<&str> {
     let configures = maximum_percent.is_some() || minimum_healthy_percent.is_some() || circuit_breaker.is_some();
     let sent = [
         ("taskDefinition", definition.is_some()),
+        ("capacityProviderStrategy", capacity_provider_strategy.is_some()),
         ("deploymentConfiguration", configures),
         ("availabilityZoneRebalancing", availability_zone_rebalancing.is_some()),
         ("enableExecuteCommand", enable_execute_command.is_some()),

@@ -5,7 +5,9 @@ use super::super::{ClusterCore, Outbox};
 use super::daemon_rules::Wishes;
 use crate::command::UpdateService;
 use crate::{CommandError, Output};
-use plimsoll_model::{DeploymentController, DeploymentStatus, Service, ServiceName, ServiceStatus, TaskDefinition};
+use plimsoll_model::{
+    DeploymentController, DeploymentStatus, LaunchType, Service, ServiceName, ServiceStatus, TaskDefinition,
+};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -31,6 +33,12 @@ impl ClusterCore {
         self.parse_constraints(&definition, &constraints)?;
         Wishes::of_update(&request).check(before.scheduling_strategy)?;
 
+        if let Some(strategy) = &request.capacity_provider_strategy {
+            self.check_associated(strategy)?;
+            if *strategy != before.capacity_provider_strategy && !request.force_new_deployment {
+                return Err(CommandError::StrategyNeedsNewDeployment { service });
+            }
+        }
         let deploys = request.force_new_deployment
             || definition.id != *current
             || DEPLOYING_MEMBERS.iter().any(|member| changes(&before.echo, &request.echo, member));
@@ -118,6 +126,13 @@ pub(super) fn apply(row: &mut Service, request: UpdateService) {
         }
     }
     set(&mut row.desired_count, request.desired_count);
+    if let Some(strategy) = request.capacity_provider_strategy
+        && strategy != row.capacity_provider_strategy
+    {
+        // The tasks of a strategy are of launch type EC2, and so are those of a service that leaves it.
+        row.launch_type = LaunchType::Ec2;
+        row.capacity_provider_strategy = strategy;
+    }
     set(&mut row.deployment_configuration.maximum_percent, request.maximum_percent);
     set(&mut row.deployment_configuration.minimum_healthy_percent, request.minimum_healthy_percent);
     let breaker = &mut row.deployment_configuration.circuit_breaker;

@@ -28,6 +28,7 @@ impl ClusterCore {
         row.definition = Some(definition.id.clone());
         if let Some(part) = &set.task_set {
             row.launch_type = part.launch_type;
+            row.capacity_provider_strategy.clone_from(&part.capacity_provider_strategy);
         }
         self.put_service(row, Some(&definition), out);
         Ok(Output::TaskSet(set))

@@ -118,7 +118,7 @@ impl ClusterCore {
         if let Some((instance, reason)) = coverage.closest_refusal() {
             let rejection =
                 Rejection { counts: BTreeMap::from([(reason, 1)]), closest: Some((instance, reason)), instances: 1 };
-            pass.unplaced = Some(events::unplaced(&name, &rejection));
+            pass.unplaced = Some(events::unplaced(&name, None, &rejection));
             pass.waits = true;
         }
     }

@@ -57,7 +57,9 @@ impl ClusterCore {
             self.timers.set(Timer::StartAgain(name.clone()), at);
             return false;
         }
-        let blueprint = self.service_blueprint(&service, &pass.primary);
+        let mut blueprint = self.service_blueprint(&service, &pass.primary);
+        let only_provider = pass.primary.capacity_provider_strategy().first();
+        blueprint.capacity_provider = only_provider.map(|item| Arc::clone(&item.provider));
         let needs = self.service_requirements(&service, &pass.primary);
         let plan = self.plan(&blueprint, &needs, 1);
         let most = zones.values().copied().max().unwrap_or(0);
@@ -102,6 +104,10 @@ impl ClusterCore {
     fn uneven_zones(&self, service: &Service) -> Option<BTreeMap<Arc<str>, u32>> {
         let wanted = service.availability_zone_rebalancing && spreads_over_zones(&service.placement_strategy);
         if !wanted || service.desired_count < UNEVEN_FROM {
+            return None;
+        }
+        // Between several providers their shares decide, and what a move brings to one the same one gives up again.
+        if service.capacity_provider_strategy.len() > 1 {
             return None;
         }
         let zones = self.zones_of(service)?;

@@ -21,12 +21,7 @@ impl ClusterCore {
         }
         let allowed = missing.min(numbers.total_max.saturating_sub(numbers.total));
         pass.make_room = allowed < missing;
-        let count = (allowed as usize).min(*budget);
-        if count > 0 {
-            self.place_for(pass, count, budget, out);
-        }
-        if count < allowed as usize && pass.unplaced.is_none() {
-            // More would fit than this step may place; without room, trying again at once would be idle (I-14).
+        if allowed > 0 && self.place_for(pass, allowed, budget, out) > 0 {
             self.work.postpone(&name);
             pass.waits = true;
         }
@@ -37,28 +32,52 @@ impl ClusterCore {
         }
     }
 
-    fn place_for(&mut self, pass: &mut Pass, count: usize, budget: &mut usize, out: &mut Outbox) {
+    /// One plan per capacity provider: their instances are disjoint, so none takes a place another one wants, and a
+    /// provider that is full holds up nobody else's share. Returns how many more might fit than this step may place.
+    fn place_for(&mut self, pass: &mut Pass, allowed: u32, budget: &mut usize, out: &mut Outbox) -> usize {
         let name = pass.service.name.clone();
+        if *budget == 0 {
+            return allowed as usize;
+        }
         let deployment = mutant!(
             SupersededStarts => self.old_deployments(pass).first().unwrap_or(&pass.primary).clone(),
             pass.primary.clone()
         );
-        let blueprint = self.service_blueprint(&pass.service, &deployment);
+        let mut blueprint = self.service_blueprint(&pass.service, &deployment);
         let needs = self.service_requirements(&pass.service, &pass.primary);
-        let plan = self.plan(&blueprint, &needs, count);
-        *budget -= plan.placed.len();
-        for (idx, reserved) in plan.placed {
-            let task = self.place(&blueprint, idx, reserved, out);
-            pass.started.push(task.id);
+        let shares = self.shares_to_start(pass, allowed);
+        if shares.iter().map(|share| share.count).sum::<usize>() < allowed as usize {
+            self.wait_for_room(pass, events::beyond_every_base(pass.speaker()));
+        }
+        let mut put_off = 0;
+        for share in shares {
+            let count = share.count.min(*budget);
+            blueprint.capacity_provider = share.provider;
+            let plan = self.plan(&blueprint, &needs, count);
+            *budget -= plan.placed.len();
+            for (idx, reserved) in plan.placed {
+                let task = self.place(&blueprint, idx, reserved, out);
+                pass.started.push(task.id);
+            }
+            match plan.rejection {
+                Some(rejection) => {
+                    let event = events::unplaced(pass.speaker(), blueprint.capacity_provider.as_deref(), &rejection);
+                    self.wait_for_room(pass, event);
+                }
+                // Without room, trying again at once would be idle (I-14).
+                None => put_off += share.count - count,
+            }
         }
         if !pass.started.is_empty() {
             self.work.placed(&name);
         }
-        if let Some(rejection) = plan.rejection {
-            pass.make_room = true;
-            pass.waits = true;
-            self.work.wait_for_capacity(&name);
-            pass.unplaced = Some(events::unplaced(pass.speaker(), &rejection));
-        }
+        put_off
+    }
+
+    fn wait_for_room(&mut self, pass: &mut Pass, event: events::Unplaced) {
+        pass.make_room = true;
+        pass.waits = true;
+        self.work.wait_for_capacity(&pass.service.name);
+        pass.unplaced.get_or_insert(event);
     }
 }

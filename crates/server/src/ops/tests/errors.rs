@@ -40,7 +40,7 @@ async fn clusters_and_identifiers() {
         vec![
             // CL-1
             ("CreateCluster", json!({"clusterName": "a b"}), INVALID, "clusterName"),
-            ("CreateCluster", json!({"capacityProviders": ["x"]}), UNSUPPORTED, "Capacity providers"),
+            ("CreateCluster", json!({"capacityProviders": ["x"]}), INVALID, "'x' was not found"),
             // CL-9
             (
                 "CreateCluster",
@@ -179,7 +179,7 @@ async fn running_tasks() {
                 INVALID,
                 "Specifying both a launch type and capacity provider strategy is not supported.",
             ),
-            ("RunTask", run(json!({"capacityProviderStrategy": strategy})), UNSUPPORTED, "capacityProviderStrategy"),
+            ("RunTask", run(json!({"capacityProviderStrategy": strategy})), INVALID, "not associated with the cluster"),
             (
                 "RunTask",
                 run(json!({"launchType": "FARGATE"})),
@@ -303,7 +303,7 @@ async fn services() {
             ("CreateService", create(json!({"role": "r"})), INVALID, "loadBalancers"),
             ("CreateService", create(json!({"loadBalancers": [{"containerName": "b", "containerPort": 80, "targetGroupArn": "t"}]})), INVALID, "The container b does not exist in the task definition."),
             ("CreateService", create(json!({"loadBalancers": [{"containerName": "app", "containerPort": 81, "targetGroupArn": "t"}]})), INVALID, "81"),
-            ("CreateService", create(json!({"capacityProviderStrategy": [{"capacityProvider": "p"}]})), UNSUPPORTED, "capacityProviderStrategy"),
+            ("CreateService", create(json!({"capacityProviderStrategy": [{"capacityProvider": "p"}]})), INVALID, "a weight greater than 0"),
             // SVC-6, SVC-7
             ("CreateService", configuration(json!({"maximumPercent": 99})), INVALID, "maximumPercent"),
             ("CreateService", configuration(json!({"minimumHealthyPercent": 101})), INVALID, "minimumHealthyPercent"),

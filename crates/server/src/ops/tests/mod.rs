@@ -1,6 +1,7 @@
 //! Operations from validated body to answer, on a memory store and a real control plane, without HTTP.
 
 mod behaviour;
+mod capacity;
 mod deployments;
 mod errors;
 mod golden;

@@ -3,7 +3,6 @@
 //! `rules` says what one pass does to one service: vectors, counting loops, no code shared with the scheduler. `story`
 //! is what happens to a service over time. `cluster` drives a real core. `lockstep` gives both the same events and
 //! compares them after each.
-#![allow(dead_code, unused_imports, clippy::unwrap_used)]
 
 pub mod cluster;
 mod lockstep;

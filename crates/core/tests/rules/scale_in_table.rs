@@ -6,15 +6,9 @@
 //! The rules do not say whether what a stopping task still holds is available for packing. Ours: among the victims of one
 //! choice, yes; what those hold that were not RUNNING and went before counts until they are STOPPED.
 
-// A test that cannot go on should say where.
-#![allow(clippy::unwrap_used)]
-
-mod harness;
-mod rollout_model;
-
+use crate::rollout_model::cluster::{Cluster, Host};
+use crate::rollout_model::{Event, in_parallel};
 use plimsoll_model::{PlacementStrategy, SpreadField};
-use rollout_model::cluster::{Cluster, Host};
-use rollout_model::{Event, in_parallel};
 use std::cmp::Reverse;
 
 const INSTANCES_MAX: usize = 4;

@@ -1,11 +1,6 @@
 //! Every small rollout, driven to its end or to a standstill with the bounds checked after every step (DEP-10..20).
 
-// A test that cannot go on should say where.
-#![allow(clippy::unwrap_used)]
-
-mod harness;
-
-use harness::{Behaviour, World, config, create_service, resources, update_service};
+use crate::harness::{Behaviour, World, config, create_service, resources, update_service};
 use plimsoll_core::cluster::rollout_bounds;
 use plimsoll_core::{Command, Outbox};
 use plimsoll_model::{DeploymentStatus, Image, RolloutState, ServiceName, Task};

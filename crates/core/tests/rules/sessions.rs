@@ -1,11 +1,6 @@
 //! Sessions: stale, doubled and lost messages change nothing, and what is owed arrives (I-17 to I-20, F-9 to F-15).
 
-// A test that cannot go on should say where.
-#![allow(clippy::unwrap_used)]
-
-mod harness;
-
-use harness::{Behaviour, World, config, launch, resources};
+use crate::harness::{Behaviour, World, config, launch, resources};
 use plimsoll_core::cluster::ConnectionId;
 use plimsoll_core::command::{RegisterContainerInstance, RunTask, SubmitTaskStateChange};
 use plimsoll_core::protocol::{FromNode, Heartbeat, Report, StopCause, TaskReport, ToNode};
@@ -261,7 +256,7 @@ fn an_instance_registered_over_the_api_takes_tasks() {
         instance: None,
         resources: resources(1_024, 1_024),
         attributes: Default::default(),
-        version_info: harness::version_info(),
+        version_info: crate::harness::version_info(),
         ec2_instance_id: None,
         tags: Default::default(),
     };

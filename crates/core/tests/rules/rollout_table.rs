@@ -16,15 +16,9 @@
 //! A failure prints every step up to it. `d1[HHs] d2[PP]` reads: of the first deployment two tasks are healthy and one
 //! is stopping, of the second two are pending; `?` is undecided, `U` unhealthy, a dash means on a DRAINING instance.
 
-// A test that cannot go on should say where.
-#![allow(clippy::unwrap_used)]
-
-mod harness;
-mod rollout_model;
-
+use crate::rollout_model::rules::{Standing, healthy_min, total_max};
+use crate::rollout_model::{Dice, Event, Fate, Lockstep, Order, Setting, in_parallel};
 use plimsoll_core::cluster::rollout_bounds;
-use rollout_model::rules::{Standing, healthy_min, total_max};
-use rollout_model::{Dice, Event, Fate, Lockstep, Order, Setting, in_parallel};
 use std::collections::BTreeMap;
 
 /// Steps after which a rollout that should end has not.
@@ -204,7 +198,7 @@ fn turn_one_unhealthy(lockstep: &mut Lockstep) {
     let healthy: Vec<usize> = situation
         .tasks
         .iter()
-        .filter(|task| task.condition == rollout_model::rules::Condition::Healthy)
+        .filter(|task| task.condition == crate::rollout_model::rules::Condition::Healthy)
         .map(|task| task.label)
         .collect();
     if !healthy.is_empty() {
@@ -341,7 +335,7 @@ fn storm(seed: u64) {
 }
 
 fn one_exits(lockstep: &mut Lockstep, chance: usize) {
-    use rollout_model::rules::Condition::{Healthy, Undecided, Unhealthy};
+    use crate::rollout_model::rules::Condition::{Healthy, Undecided, Unhealthy};
     let tasks = &lockstep.story.situation.tasks;
     let running: Vec<usize> = tasks
         .iter()

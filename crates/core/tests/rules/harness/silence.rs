@@ -2,7 +2,7 @@
 
 use super::{World, update_service};
 use plimsoll_core::{Command, Input, Outbox, RequestId};
-use plimsoll_model::{Change, ServiceName, ServiceStatus, Timestamp};
+use plimsoll_model::{Change, ServiceName, ServiceStatus};
 
 const PASSES: u64 = 100;
 

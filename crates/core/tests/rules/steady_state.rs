@@ -1,12 +1,7 @@
 //! Where nothing can be done, nothing is: no row, no message, no event, and no wish to be woken for it (I-13, I-14).
 
-// A test that cannot go on should say where.
-#![allow(clippy::unwrap_used)]
-
-mod harness;
-
-use harness::silence::{assert_silent, assert_silent_when_looked_at};
-use harness::{Behaviour, World, config, create_service, resources, update_service};
+use crate::harness::silence::{assert_silent, assert_silent_when_looked_at};
+use crate::harness::{Behaviour, World, config, create_service, resources, update_service};
 use plimsoll_core::Command;
 use plimsoll_core::command::CreateService;
 use plimsoll_model::{

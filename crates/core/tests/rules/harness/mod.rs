@@ -1,7 +1,4 @@
 //! A cluster core with perfect nodes around it, and checks after every step.
-//!
-//! Each test binary uses a part of it; a test that cannot go on should say where.
-#![allow(dead_code, unused_imports, clippy::unwrap_used)]
 
 mod check;
 mod node;
@@ -18,7 +15,7 @@ use plimsoll_model::{
     LaunchType, Namespace, PropagateTags, Resources, SchedulingStrategy, ServiceName, Tags, TaskDefinition,
     TaskDefinitionId, Timestamp, VersionInfo,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Rounds of messages before a test gives up waiting for quiet.
@@ -198,10 +195,6 @@ impl World {
 
     pub fn instance(&self, node: &str) -> InstanceId {
         self.nodes[node].instance.expect("registered")
-    }
-
-    pub fn connections(&self) -> BTreeSet<ConnectionId> {
-        self.nodes.values().filter_map(|node| node.connection).collect()
     }
 }
 

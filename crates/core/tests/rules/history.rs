@@ -1,11 +1,6 @@
 //! How long the history of a service's deployments is kept (DEP-52).
 
-// A test that cannot go on should say where.
-#![allow(clippy::unwrap_used)]
-
-mod harness;
-
-use harness::{World, config, create_service, resources, update_service};
+use crate::harness::{World, config, create_service, resources, update_service};
 use plimsoll_core::Command;
 use plimsoll_model::{ServiceDeploymentStatus, ServiceName};
 

@@ -1,8 +1,6 @@
 //! What simulated worlds have shown to break, as small as it gets.
 
-mod harness;
-
-use harness::{World, config, create_service, resources};
+use crate::harness::{World, config, create_service, resources};
 use plimsoll_core::{Command, Input};
 use plimsoll_model::{Attribute, PlacementStrategy};
 use std::collections::BTreeMap;

@@ -1,12 +1,7 @@
 //! DAEMON services: every small rollout and drain, with what must hold checked after every step, and nodes that come and
 //! go by the hour and by the hundred (SVC-40..46, F-16, F-24).
 
-// A test that cannot go on should say where.
-#![allow(clippy::unwrap_used)]
-
-mod harness;
-
-use harness::{FakeNode, World, config, create_service, resources, update_service};
+use crate::harness::{FakeNode, World, config, create_service, resources, update_service};
 use plimsoll_core::cluster::ConnectionId;
 use plimsoll_core::{Command, Input, Outbox};
 use plimsoll_model::{

@@ -1,12 +1,7 @@
 //! How tasks end and what their rows then say: a code and a reason for each cause (TL-7, TL-8), times when they are
 //! reached (TL-9), and a version for each visible change (TL-10).
 
-// A test that cannot go on should say where.
-#![allow(clippy::unwrap_used)]
-
-mod harness;
-
-use harness::{Behaviour, World, config, create_service, launch, resources, update_service};
+use crate::harness::{Behaviour, World, config, create_service, launch, resources, update_service};
 use plimsoll_core::Command;
 use plimsoll_core::command::{RunTask, StrategyChoice};
 use plimsoll_model::{DesiredStatus, HealthStatus, ServiceName, StopCode, Task, TaskId, TaskStatus};

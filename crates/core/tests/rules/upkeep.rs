@@ -1,11 +1,6 @@
 //! Loading, budgets, forgetting: what keeps a core the same over restarts and the same size over time.
 
-// A test that cannot go on should say where.
-#![allow(clippy::unwrap_used)]
-
-mod harness;
-
-use harness::{World, config, create_service, resources, update_service};
+use crate::harness::{World, config, create_service, resources, update_service};
 use plimsoll_core::command::AttributeTarget;
 use plimsoll_core::{ClusterCore, Command, CommandError, Input, Outbox};
 use plimsoll_model::{ClientToken, Image, InstanceStatus, ServiceName, Timestamp, Usage};

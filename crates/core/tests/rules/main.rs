@@ -1,0 +1,19 @@
+//! The rules of the scheduler, driven from outside: one binary, so that the harness and the cores are built once.
+
+// A test that cannot go on should say where.
+#![allow(clippy::unwrap_used)]
+
+mod daemons;
+mod found_by_simulation;
+mod harness;
+mod history;
+mod rollout_model;
+mod rollout_table;
+mod rollouts;
+mod scale_in_table;
+mod scenarios;
+mod sessions;
+mod simulation;
+mod steady_state;
+mod task_life;
+mod upkeep;

@@ -1,24 +1,24 @@
 //! Users: they create, change and delete things at random, and send again what was not answered.
 
-use super::node::{ZONE, resources};
+mod capacity;
+mod instances;
+mod services;
+mod tasks;
+
+pub(super) use instances::put_attribute;
+pub(super) use services::unchanged;
+
+use super::node::ZONE;
 use super::{Event, World};
 use crate::coverage::commands::name_of;
 use crate::coverage::{Outcome, Point};
-use crate::dice::Dice;
 use crate::violation::{Broken, require};
 use plimsoll_core::CommandError;
-use plimsoll_core::command::{
-    AssociatedProviders, AttributeTarget, CircuitBreakerUpdate, Command, ContainerStateChange, CreateCluster,
-    CreateService, Output, RegisterContainerInstance, RunTask, StartTask, StrategyChoice, SubmitContainerStateChange,
-    SubmitTaskStateChange, TaskLaunch, UpdateService,
-};
+use plimsoll_core::command::{Command, Output};
 use plimsoll_model::{
-    CAPACITY_PROVIDER_ATTRIBUTE, CapacityProviderStrategyItem, CircuitBreaker, ClientToken, DeploymentConfiguration,
-    DeploymentId, FailureThreshold, InstanceId, InstanceStatus, LaunchType, PlacementConstraint, PlacementStrategy,
-    PropagateTags, SchedulingStrategy, ServiceName, ServiceStatus, SpreadField, TaskDefinition, TaskId, TaskStatus,
-    ThresholdKind, VersionInfo,
+    DeploymentId, InstanceStatus, PlacementConstraint, PlacementStrategy, ServiceStatus, SpreadField, TaskDefinition,
+    TaskId,
 };
-use serde_json::Map;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -191,250 +191,10 @@ impl World {
         }
     }
 
-    fn create_service(&mut self) -> Command {
-        let name = self.some_service_name();
-        self.create_service_named(name)
-    }
-
-    pub(super) fn create_service_named(&mut self, name: ServiceName) -> Command {
-        let definition = self.some_definition();
-        let (maximum_percent, minimum_healthy_percent) = self.some_percents();
-        let dice = &mut self.dice.client;
-        let deployment_configuration = DeploymentConfiguration {
-            maximum_percent,
-            minimum_healthy_percent,
-            circuit_breaker: some_circuit_breaker(dice).applied_to(CircuitBreaker::off()),
-        };
-        let desired_count = dice.small(self.swarm.desired_max);
-        let is_daemon = dice.permille(250);
-        // Without a definition it gets task sets.
-        let definition = (is_daemon || !dice.permille(250)).then_some(definition);
-        let request = CreateService {
-            name,
-            definition,
-            desired_count,
-            launch_type: LaunchType::Ec2,
-            capacity_provider_strategy: self.some_strategy_choice(),
-            scheduling_strategy: SchedulingStrategy::Replica,
-            deployment_configuration,
-            placement_constraints: self.some_constraints(),
-            placement_strategy: self.some_strategy(),
-            health_check_grace_period_seconds: 0,
-            availability_zone_rebalancing: maximum_percent > 100 && self.dice.client.coin(),
-            propagate_tags: PropagateTags::None,
-            enable_ecs_managed_tags: false,
-            enable_execute_command: false,
-            created_by: "sim".into(),
-            tags: BTreeMap::new(),
-            echo: Map::new(),
-            client_token: None,
-        };
-        Command::CreateService(Box::new(if is_daemon { as_daemon(request) } else { request }))
-    }
-
-    fn update_service(&mut self) -> Option<Command> {
-        let mut update = unchanged(self.some_service_name());
-        match self.dice.client.below(7) {
-            0 | 1 => update.definition = Some(self.some_definition()),
-            2 | 3 => update.desired_count = Some(self.dice.client.small(self.swarm.desired_max)),
-            4 => {
-                let (maximum_percent, minimum_healthy_percent) = self.some_percents();
-                update.maximum_percent = Some(maximum_percent);
-                update.minimum_healthy_percent = Some(minimum_healthy_percent);
-                update.circuit_breaker = Some(some_circuit_breaker(&mut self.dice.client));
-            }
-            5 => {
-                update.capacity_provider_strategy = Some(self.some_providers());
-                update.force_new_deployment = self.dice.client.permille(900);
-            }
-            _ => {
-                update.force_new_deployment = self.dice.client.coin();
-                update.placement_constraints = Some(self.some_constraints());
-                update.placement_strategy = Some(self.some_strategy());
-            }
-        }
-        Some(Command::UpdateService(Box::new(update)))
-    }
-
-    /// With providers from the beginning, mostly.
-    fn create_cluster(&mut self) -> Command {
-        let capacity = if self.dice.client.permille(800) { self.some_association() } else { Default::default() };
-        Command::CreateCluster(CreateCluster { capacity, ..CreateCluster::default() })
-    }
-
-    fn put_capacity_providers(&mut self) -> Command {
-        Command::PutClusterCapacityProviders(self.some_association())
-    }
-
-    fn some_association(&mut self) -> AssociatedProviders {
-        let mut capacity_providers: Vec<Arc<str>> = PROVIDERS.iter().map(|name| Arc::from(*name)).collect();
-        if self.dice.client.permille(200) {
-            capacity_providers.pop();
-        }
-        let known = |item: &CapacityProviderStrategyItem| capacity_providers.contains(&item.provider);
-        let mut default_strategy = if self.dice.client.coin() { self.some_providers() } else { Vec::new() };
-        default_strategy.retain(known);
-        AssociatedProviders { capacity_providers, default_strategy }
-    }
-
-    pub(super) fn some_strategy_choice(&mut self) -> StrategyChoice {
-        match self.dice.client.below(5) {
-            0 | 1 => StrategyChoice::Given(self.some_providers()),
-            2 => StrategyChoice::LaunchType,
-            _ => StrategyChoice::ClusterDefault,
-        }
-    }
-
-    /// Any weights, and at most one base.
-    fn some_providers(&mut self) -> Vec<CapacityProviderStrategyItem> {
-        let dice = &mut self.dice.client;
-        let mut items: Vec<CapacityProviderStrategyItem> = PROVIDERS
-            .iter()
-            .map(|name| CapacityProviderStrategyItem {
-                provider: (*name).into(),
-                weight: u32::try_from(dice.between(1, 4)).unwrap_or(1),
-                base: 0,
-            })
-            .collect();
-        if dice.coin() {
-            items.reverse();
-        }
-        if dice.permille(300) {
-            items.truncate(1);
-        }
-        if dice.permille(400) {
-            items[0].base = dice.small(3);
-        }
-        items
-    }
-
-    fn delete_service(&mut self) -> Option<Command> {
-        Some(Command::DeleteService { service: self.some_service_name(), force: self.dice.client.coin() })
-    }
-
-    fn stop_service_deployment(&mut self) -> Option<Command> {
-        let service = self.some_service_name();
-        let newest = self.control.committed.service_deployments_of(&service).next()?.id;
-        Some(Command::StopServiceDeployment { service, deployment: newest })
-    }
-
-    fn run_task(&mut self) -> Command {
-        let definition = self.some_definition();
-        let client_token = self.dice.client.coin().then(|| {
-            let token = self.client.new_token();
-            ClientToken { operation: "RunTask".into(), fingerprint: Arc::clone(&token), token }
-        });
-        Command::RunTask(Box::new(RunTask {
-            definition,
-            count: 1 + self.dice.client.small(2),
-            launch: launch(),
-            capacity_provider_strategy: self.some_strategy_choice(),
-            placement_constraints: self.some_constraints(),
-            placement_strategy: self.some_strategy(),
-            client_token,
-        }))
-    }
-
-    fn start_task(&mut self) -> Option<Command> {
-        let definition = self.some_definition();
-        let instances = vec![self.some_instance()?];
-        Some(Command::StartTask(Box::new(StartTask { definition, instances, launch: launch() })))
-    }
-
-    fn protect_task(&mut self) -> Option<Command> {
-        let tasks = vec![self.some_task()?];
-        let dice = &mut self.dice.client;
-        let protect_ms = dice.permille(800).then(|| dice.between(10_000, 100_000));
-        Some(Command::UpdateTaskProtection { tasks, protect_ms })
-    }
-
-    fn stop_task(&mut self) -> Option<Command> {
-        Some(Command::StopTask { task: self.some_task()?, reason: None })
-    }
-
-    fn change_instance_state(&mut self) -> Option<Command> {
-        let instances = vec![self.some_instance()?];
-        let drain = self.dice.client.permille(400);
-        let status = if drain { InstanceStatus::Draining } else { InstanceStatus::Active };
-        Some(Command::UpdateContainerInstancesState { instances, status })
-    }
-
-    fn attribute_target(&mut self) -> Option<AttributeTarget> {
-        let instance = self.some_instance()?;
-        if self.dice.client.coin() {
-            let value = Some((*self.dice.client.pick(&PROVIDERS)?).into());
-            return Some(AttributeTarget { instance, name: CAPACITY_PROVIDER_ATTRIBUTE.into(), value });
-        }
-        let value = Some((*self.dice.client.pick(&["a", "b", "c"])?).into());
-        Some(AttributeTarget { instance, name: ZONE.into(), value })
-    }
-
-    /// Over the API and with no agent behind it.
-    fn register_instance(&mut self) -> Command {
-        Command::RegisterContainerInstance(Box::new(RegisterContainerInstance {
-            instance: None,
-            resources: resources(),
-            attributes: BTreeMap::new(),
-            version_info: VersionInfo::default(),
-            ec2_instance_id: None,
-            tags: BTreeMap::new(),
-        }))
-    }
-
-    /// Says of a task what was true of it at its beginning: late news, which must change nothing (OP-5).
-    fn submit_task_state(&mut self) -> Option<Command> {
-        Some(Command::SubmitTaskStateChange(Box::new(SubmitTaskStateChange {
-            task: self.some_task()?,
-            status: Some(TaskStatus::Pending),
-            reason: None,
-            containers: Vec::new(),
-            pull_started_at: None,
-            pull_stopped_at: None,
-            execution_stopped_at: None,
-        })))
-    }
-
-    /// The same of one container.
-    fn submit_container_state(&mut self) -> Option<Command> {
-        let task = self.some_task()?;
-        let name = self.control.committed.tasks.get(&task)?.containers.first()?.name.clone();
-        let container = ContainerStateChange {
-            name,
-            status: Some(TaskStatus::Pending),
-            exit_code: None,
-            reason: None,
-            runtime_id: None,
-            image_digest: None,
-            bindings: Vec::new(),
-        };
-        Some(Command::SubmitContainerStateChange(Box::new(SubmitContainerStateChange { task, container })))
-    }
-
-    fn some_service_name(&mut self) -> ServiceName {
-        let number = self.dice.client.below(self.swarm.services_max);
-        ServiceName::parse(&format!("service-{number}")).expect("a valid name")
-    }
-
     pub(super) fn some_definition(&mut self) -> Arc<TaskDefinition> {
         let all = self.definitions.all();
         let index = usize::try_from(self.dice.client.below(all.len() as u64)).unwrap_or(0);
         Arc::clone(&all[index])
-    }
-
-    fn some_percents(&mut self) -> (u32, u32) {
-        self.dice.client.pick(&PERCENTS).copied().unwrap_or((200, 100))
-    }
-
-    fn some_instance(&mut self) -> Option<InstanceId> {
-        let known = &self.control.committed.instances;
-        let index = usize::try_from(self.dice.client.below(known.len() as u64)).ok()?;
-        known.keys().nth(index).copied()
-    }
-
-    fn some_task(&mut self) -> Option<TaskId> {
-        let known = &self.control.committed.tasks;
-        let index = usize::try_from(self.dice.client.below(known.len() as u64)).ok()?;
-        known.keys().nth(index).copied()
     }
 
     fn some_constraints(&mut self) -> Vec<PlacementConstraint> {
@@ -461,65 +221,5 @@ impl World {
             ],
             _ => Vec::new(),
         }
-    }
-}
-
-/// SVC-9.
-fn as_daemon(mut request: CreateService) -> CreateService {
-    request.scheduling_strategy = SchedulingStrategy::Daemon;
-    request.capacity_provider_strategy = StrategyChoice::ClusterDefault;
-    request.desired_count = 0;
-    request.deployment_configuration.maximum_percent = 100;
-    request.placement_strategy = Vec::new();
-    request.availability_zone_rebalancing = false;
-    request
-}
-
-/// Often on, and often quick to give up: runs are short.
-fn some_circuit_breaker(dice: &mut Dice) -> CircuitBreakerUpdate {
-    let kinds = [ThresholdKind::Count, ThresholdKind::BoundedPercent, ThresholdKind::UnboundedPercent];
-    let high = if dice.coin() { 2 } else { 100 };
-    let threshold = dice.pick(&kinds).map(|kind| FailureThreshold { kind: *kind, value: 1 + dice.small(high) });
-    CircuitBreakerUpdate {
-        enable: dice.permille(600),
-        rollback: dice.permille(750),
-        threshold: threshold.filter(|_| dice.permille(600)),
-        reset_on_healthy_task: Some(dice.permille(700)),
-    }
-}
-
-pub(super) fn put_attribute(instance: InstanceId, name: &str, value: &str) -> Command {
-    Command::PutAttributes(vec![AttributeTarget { instance, name: name.into(), value: Some(value.into()) }])
-}
-
-pub(super) fn unchanged(service: ServiceName) -> UpdateService {
-    UpdateService {
-        service,
-        definition: None,
-        desired_count: None,
-        capacity_provider_strategy: None,
-        maximum_percent: None,
-        minimum_healthy_percent: None,
-        circuit_breaker: None,
-        placement_constraints: None,
-        placement_strategy: None,
-        health_check_grace_period_seconds: None,
-        availability_zone_rebalancing: None,
-        propagate_tags: None,
-        enable_ecs_managed_tags: None,
-        enable_execute_command: None,
-        force_new_deployment: false,
-        echo: Map::new(),
-    }
-}
-
-fn launch() -> TaskLaunch {
-    TaskLaunch {
-        launch_type: LaunchType::Ec2,
-        group: None,
-        started_by: None,
-        overrides: None,
-        enable_execute_command: false,
-        tags: BTreeMap::new(),
     }
 }

@@ -188,6 +188,30 @@ pub struct Deployment {
 }
 
 impl Deployment {
+    /// The PRIMARY deployment of a service, of which nothing has happened yet and nothing is wanted.
+    pub fn new(id: DeploymentId, service: ServiceName, definition: TaskDefinitionId, now: Timestamp) -> Self {
+        Deployment {
+            id,
+            service,
+            status: DeploymentStatus::Primary,
+            definition,
+            settings: None,
+            desired_count: 0,
+            rollout_state: RolloutState::InProgress,
+            rollout_state_reason: "".into(),
+            completed_at: None,
+            rolling_back: None,
+            failed_tasks: 0,
+            has_run: false,
+            consecutive_start_failures: 0,
+            next_start_at: None,
+            next_round_at: None,
+            created_at: now,
+            updated_at: now,
+            task_set: None,
+        }
+    }
+
     /// Empty: its tasks run by launch type.
     pub fn capacity_provider_strategy(&self) -> &[CapacityProviderStrategyItem] {
         match (&self.task_set, &self.settings) {

@@ -3,14 +3,18 @@
 //! An instance is judged when something about it changes, for each daemon service; a service is judged whole only when
 //! its own rules change. So a pass over a service finds lists of what is to be done and looks at nothing else.
 
+mod coverage;
+
+pub(super) use coverage::Coverage;
+
 use super::ClusterCore;
 use super::derived::Derived;
+use coverage::{Liveness, Stand};
 use plimsoll_model::{
     Image, InstanceId, InstanceStatus, LaunchType, PlacementConstraint, SchedulingStrategy, Service, ServiceName,
-    ServiceStatus, Task, TaskDefinition, TaskDefinitionId, TaskId, TaskStatus,
+    ServiceStatus, Task, TaskDefinition, TaskDefinitionId,
 };
 use plimsoll_placement::{Demand, Expression, Fleet, InstanceIdx, Reason, Terms};
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -18,20 +22,6 @@ use std::sync::Arc;
 pub(super) struct Daemons {
     /// Of the ACTIVE daemon services.
     coverages: BTreeMap<ServiceName, Coverage>,
-}
-
-/// Where a daemon service stands on each instance that it covers or has tasks on.
-#[derive(Debug)]
-pub(super) struct Coverage {
-    rules: Rules,
-    places: BTreeMap<InstanceId, Place>,
-    /// What follows is the places by how they stand.
-    eligible: u32,
-    lingering: u32,
-    vacant: BTreeSet<InstanceId>,
-    leaving: BTreeSet<InstanceId>,
-    /// The last one got furthest (PL-11).
-    refused: BTreeSet<(Reason, Reverse<InstanceId>)>,
 }
 
 /// What decides which instances are covered.
@@ -45,129 +35,9 @@ struct Rules {
     looks_at_tasks: bool,
 }
 
-#[derive(Debug)]
-struct Place {
-    /// Tasks of the service that are not STOPPED: one, or more where a service of the same name was deleted before.
-    tasks: BTreeMap<TaskId, Liveness>,
-    stand: Stand,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Liveness {
-    Pending,
-    Live,
-    Stopping,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Stand {
-    /// Nothing is wanted here and nothing is live.
-    Outside,
-    /// Eligible, and one is to be started.
-    Vacant,
-    /// Eligible; when one was to be started, this was in the way. Tried again when anything there changes (SVC-46).
-    Refused(Reason),
-    /// Eligible, and there is one that is not STOPPED (SVC-43).
-    Covered,
-    /// There is one that is to be stopped.
-    Leaving,
-    /// There is one on a DRAINING instance, and it outlasts the tasks of other services there (SVC-42).
-    Lingering,
-}
-
-impl Stand {
-    fn is_eligible(self) -> bool {
-        matches!(self, Stand::Vacant | Stand::Refused(_) | Stand::Covered)
-    }
-}
-
 impl Daemons {
     pub fn coverage(&self, service: &ServiceName) -> Option<&Coverage> {
         self.coverages.get(service)
-    }
-}
-
-impl Coverage {
-    /// The instances that should have a task: the service's desiredCount (SVC-40).
-    pub fn eligible(&self) -> u32 {
-        self.eligible
-    }
-
-    /// Instances that should have a task, have none, and were not found to refuse one; in order of id.
-    pub fn vacant(&self) -> &BTreeSet<InstanceId> {
-        &self.vacant
-    }
-
-    /// Live tasks on instances that are not covered any more, and whose time has come.
-    pub fn leaving(&self) -> Vec<TaskId> {
-        let live = |place: &Place| place.live().collect::<Vec<_>>();
-        self.leaving.iter().filter_map(|instance| self.places.get(instance)).flat_map(live).collect()
-    }
-
-    /// Whether tasks stay on DRAINING instances until the other services' tasks are gone.
-    pub fn has_lingering(&self) -> bool {
-        self.lingering > 0
-    }
-
-    /// The instance that came closest to taking its task, and why it did not.
-    pub fn closest_refusal(&self) -> Option<(InstanceId, Reason)> {
-        self.refused.last().map(|(reason, Reverse(instance))| (*instance, *reason))
-    }
-
-    /// Whether news of a task of somebody else is reason to look at its instance again.
-    fn minds(&self, task: &Task) -> bool {
-        let waits = |place: &Place| matches!(place.stand, Stand::Refused(_) | Stand::Lingering);
-        self.rules.looks_at_tasks || (task.is_stopped() && self.places.get(&task.instance).is_some_and(waits))
-    }
-
-    /// Files a place by how it stands; true when that is another way than before.
-    fn file(&mut self, instance: InstanceId, stand: Stand) -> bool {
-        let place =
-            self.places.entry(instance).or_insert_with(|| Place { tasks: BTreeMap::new(), stand: Stand::Outside });
-        let before = std::mem::replace(&mut place.stand, stand);
-        if stand == Stand::Outside && place.tasks.is_empty() {
-            self.places.remove(&instance);
-        }
-        if before == stand {
-            return false;
-        }
-        self.eligible = self.eligible - u32::from(before.is_eligible()) + u32::from(stand.is_eligible());
-        match before {
-            Stand::Vacant => _ = self.vacant.remove(&instance),
-            Stand::Leaving => _ = self.leaving.remove(&instance),
-            Stand::Lingering => self.lingering -= 1,
-            Stand::Refused(reason) => _ = self.refused.remove(&(reason, Reverse(instance))),
-            Stand::Outside | Stand::Covered => {}
-        }
-        match stand {
-            Stand::Vacant => _ = self.vacant.insert(instance),
-            Stand::Leaving => _ = self.leaving.insert(instance),
-            Stand::Lingering => self.lingering += 1,
-            Stand::Refused(reason) => _ = self.refused.insert((reason, Reverse(instance))),
-            Stand::Outside | Stand::Covered => {}
-        }
-        true
-    }
-
-    fn follow(&mut self, task: &Task) {
-        let place = self.places.entry(task.instance);
-        if task.is_stopped() {
-            place.and_modify(|place| _ = place.tasks.remove(&task.id));
-            return;
-        }
-        let liveness = match task {
-            task if task.is_stopping() => Liveness::Stopping,
-            task if task.last_status < TaskStatus::Running => Liveness::Pending,
-            _ => Liveness::Live,
-        };
-        let place = place.or_insert_with(|| Place { tasks: BTreeMap::new(), stand: Stand::Outside });
-        place.tasks.insert(task.id, liveness);
-    }
-}
-
-impl Place {
-    fn live(&self) -> impl Iterator<Item = TaskId> {
-        self.tasks.iter().filter(|(_, liveness)| **liveness != Liveness::Stopping).map(|(task, _)| *task)
     }
 }
 

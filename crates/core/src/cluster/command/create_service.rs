@@ -6,8 +6,8 @@ use super::daemon_rules::Wishes;
 use crate::command::CreateService;
 use crate::{CommandError, Output};
 use plimsoll_model::{
-    Deployment, DeploymentController, DeploymentId, DeploymentStatus, RolloutState, SchedulingStrategy, Service,
-    ServiceName, ServiceStatus, TaskDefinition, TokenResult,
+    Deployment, DeploymentController, DeploymentId, SchedulingStrategy, Service, ServiceName, ServiceStatus,
+    TaskDefinition, TokenResult,
 };
 use std::sync::Arc;
 
@@ -102,24 +102,10 @@ impl ClusterCore {
         let id = self.new_deployment_id();
         let settings = self.image.services.get(service).map(|row| Arc::new(settings_of(row)));
         let row = Deployment {
-            id,
-            service: service.clone(),
-            status: DeploymentStatus::Primary,
-            definition: definition.id.clone(),
             settings,
             desired_count,
-            rollout_state: RolloutState::InProgress,
             rollout_state_reason: format!("ECS deployment {id} in progress.").into(),
-            completed_at: None,
-            rolling_back: None,
-            failed_tasks: 0,
-            has_run: false,
-            consecutive_start_failures: 0,
-            next_start_at: None,
-            next_round_at: None,
-            created_at: self.now,
-            updated_at: self.now,
-            task_set: None,
+            ..Deployment::new(id, service.clone(), definition.id.clone(), self.now)
         };
         self.create_deployment(row, definition, out);
         let row = Arc::clone(&self.image.deployments[&id]);

@@ -25,24 +25,10 @@ impl ClusterCore {
         let id = self.new_deployment_id();
         self.remember(request.client_token, TokenResult::TaskSet(id), out);
         let row = Deployment {
-            id,
-            service: service.name.clone(),
             status: DeploymentStatus::Active,
-            definition: request.definition.id.clone(),
-            settings: None,
             desired_count: request.scale.of(service.desired_count),
             // A set is no rollout: nothing waits for its completion, and it has a stability of its own instead.
             rollout_state: RolloutState::Completed,
-            rollout_state_reason: "".into(),
-            completed_at: None,
-            rolling_back: None,
-            failed_tasks: 0,
-            has_run: false,
-            consecutive_start_failures: 0,
-            next_start_at: None,
-            next_round_at: None,
-            created_at: self.now,
-            updated_at: self.now,
             task_set: Some(TaskSet {
                 external_id: request.external_id,
                 scale: request.scale,
@@ -53,6 +39,7 @@ impl ClusterCore {
                 tags: request.tags,
                 echo: request.echo,
             }),
+            ..Deployment::new(id, service.name.clone(), request.definition.id.clone(), self.now)
         };
         self.create_deployment(row, &request.definition, out);
         self.work.mark(&service.name);

@@ -4,8 +4,8 @@ use super::{Event, World};
 use crate::violation::{Broken, require};
 use plimsoll_core::command::{Command, CreateTaskSet, Output};
 use plimsoll_model::{
-    ClientToken, Deployment, DeploymentController, DeploymentId, DeploymentStatus, HealthStatus, LaunchType, Scale,
-    Service, ServiceName,
+    ClientToken, Deployment, DeploymentController, DeploymentId, DeploymentStatus, HealthStatus, InstanceStatus,
+    LaunchType, Scale, Service, ServiceName,
 };
 use serde_json::Map;
 use std::collections::BTreeMap;
@@ -116,14 +116,16 @@ impl World {
         repairs
     }
 
-    /// A fixed port may be anybody's, a provider may be without a node, and an unhealthy task stays where percentages leave
-    /// no room for another.
+    /// A fixed port may be anybody's, a provider may be without a node, and an unhealthy task, or one on a DRAINING
+    /// instance, stays where percentages leave no room for another. Those of such a service are fixed.
     fn can_be_served(&self, row: &Deployment) -> bool {
-        let mut tasks = self.control.committed.tasks_of_service(&row.service);
-        let is_unhealthy = tasks
-            .any(|task| task.deployment == Some(row.id) && task.is_live() && task.health == HealthStatus::Unhealthy);
+        let image = &self.control.committed;
+        let mut tasks =
+            image.tasks_of_service(&row.service).filter(|task| task.deployment == Some(row.id) && task.is_live());
+        let drains = |instance| image.instances.get(instance).is_some_and(|on| on.status == InstanceStatus::Draining);
+        let is_to_go = tasks.any(|task| task.health == HealthStatus::Unhealthy || drains(&task.instance));
         let is_steady = self.definitions.is_steady(&row.definition) && row.definition.family.as_str() != "port";
         let is_anywhere = row.capacity_provider_strategy().is_empty();
-        is_steady && is_anywhere && !is_unhealthy && row.next_start_at.is_none()
+        is_steady && is_anywhere && !is_to_go && row.next_start_at.is_none()
     }
 }

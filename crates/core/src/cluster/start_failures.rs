@@ -38,7 +38,8 @@ impl ClusterCore {
             out,
         );
         if row.consecutive_start_failures == FAILURES_BEFORE_BACK_OFF {
-            self.add_event(&service, consistently_failing(Speaker::of(&row)), out);
+            // One that starts in between is no end of it: only a steady state is, or another deployment.
+            self.add_event_once(&service, consistently_failing(Speaker::of(&row)), out);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What simulated worlds have shown to break, as small as it gets.
 
-use crate::harness::{World, config, create_service, resources};
+use crate::harness::{Behaviour, World, config, create_service, resources};
 use plimsoll_core::{Command, Input};
 use plimsoll_model::{Attribute, PlacementStrategy};
 use std::collections::BTreeMap;
@@ -82,4 +82,32 @@ fn zones_are_left_alone_where_another_strategy_comes_first_svc_60() {
     world.settle();
     let started = world.committed.tasks.len();
     assert_eq!(started, 4, "packed on one node, and left there");
+}
+
+/// A task that starts resets the count of failures in a row; three more of its fellows failing was announced anew each time
+/// (EV-7, I-14).
+#[test]
+fn failing_again_after_one_start_is_no_news_ev_7() {
+    let mut world = World::new(config());
+    world.define("web:1", serde_json::json!({ "cpu": 128, "memory": 64 }));
+    world.add_node("a", resources(4_096, 4_096), BTreeMap::new());
+    world.add_node("b", resources(128, 4_096), BTreeMap::new());
+    world.nodes.get_mut("a").expect("added above").behaviours.insert("web:1".to_owned(), Behaviour::FailToStart);
+    let service = create_service("web", world.definition("web:1"), 5);
+    world.command(Command::CreateService(Box::new(service))).expect("created");
+    for _ in 0..4 {
+        world.settle();
+        world.advance(60_000);
+    }
+    let failed = world.committed.tasks.values().filter(|task| task.is_stopped()).count();
+    assert!(failed > 8, "three rounds at least: {failed}");
+    let row = world.committed.deployments.values().next().expect("there is one");
+    assert!(row.has_run, "b has room for one, which resets the count");
+    let said = world
+        .committed
+        .events
+        .values()
+        .flat_map(BTreeMap::values)
+        .filter(|event| event.message.contains("consistently"));
+    assert_eq!(said.count(), 1);
 }

@@ -100,6 +100,11 @@ impl World {
     ) -> Result<(), Broken> {
         let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Refused };
         self.coverage.count(Point::Command(name_of(command), outcome));
+        if let (Command::DeleteCluster, Ok(_)) = (command, result) {
+            // A cluster that is made again under the same name has never seen the tokens of the one before.
+            self.client.tokens.clear();
+            self.client.task_sets.clear();
+        }
         if let Ok(output) = result {
             self.task_set_answered(command, output)?;
         }

@@ -62,13 +62,24 @@ impl World {
         }
         let bound_ms = self.convergence_ms();
         self.run_until(bound_ms, World::has_converged, "I-12", rest::what_is_missing)?;
-        let still = self.now.plus_millis(true_ms(self.swarm.node_retention_ms + REMOVAL_MS, 800));
+        let still = self.now.plus_millis(self.leftovers_ms());
         self.run_to(still)?;
         require(rest::has_converged(self), "I-12", || format!("it did not last: {}", rest::what_is_missing(self)))?;
         self.run_until(reunion_ms, World::has_converged, "I-12", rest::what_is_missing)?;
         rest::check(self)?;
         self.count_strategies_at_rest();
         self.wish_for_the_impossible()
+    }
+
+    /// How long a node may keep what a stopped task left.
+    pub(crate) fn leftovers_ms(&self) -> u64 {
+        true_ms(self.swarm.node_retention_ms + REMOVAL_MS, 800)
+    }
+
+    /// Since a moment on the clock of the control plane.
+    pub(crate) fn true_age_ms(&self, then: Option<Timestamp>) -> u64 {
+        let now = self.control.core.as_ref().map_or(self.now, |core| core.now());
+        then.map_or(0, |then| true_ms(now.millis_since(then), self.control.clock.rate()))
     }
 
     fn count_strategies_at_rest(&mut self) {
@@ -308,11 +319,8 @@ impl World {
         let desired = service.desired_count.min(cpu_share / cpu.max(1)).min(nodes);
         update.desired_count = Some(desired);
         update.definition = Some(wanted);
-        let percent = &service.deployment_configuration;
-        let most = u64::from(desired) * u64::from(percent.maximum_percent) / 100;
-        let least = (u64::from(desired) * u64::from(percent.minimum_healthy_percent)).div_ceil(100);
-        // With both bounds equal nothing can move. A port that is taken twice over cannot be started first.
-        if nodes != u32::MAX || most <= least {
+        // A port that is taken twice over cannot be started first.
+        if nodes != u32::MAX || !can_move(service, desired) {
             update.maximum_percent = Some(if nodes == u32::MAX { 200 } else { 100 });
             update.minimum_healthy_percent = Some(0);
         }
@@ -323,4 +331,12 @@ impl World {
             Some(CircuitBreakerUpdate { enable, rollback: false, threshold: None, reset_on_healthy_task: None });
         Command::UpdateService(Box::new(update))
     }
+}
+
+/// With both bounds of its percentages equal a rollout of so many tasks can neither start nor stop one.
+pub(super) fn can_move(service: &Service, desired: u32) -> bool {
+    let percent = &service.deployment_configuration;
+    let most = u64::from(desired) * u64::from(percent.maximum_percent) / 100;
+    let least = (u64::from(desired) * u64::from(percent.minimum_healthy_percent)).div_ceil(100);
+    most > least
 }

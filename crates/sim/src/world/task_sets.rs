@@ -1,11 +1,12 @@
 //! Users who deploy by hand: they make task sets, scale them, swap the primary one and delete them.
 
+use super::rest::can_move;
 use super::{Event, World};
 use crate::violation::{Broken, require};
 use plimsoll_core::command::{Command, CreateTaskSet, Output};
 use plimsoll_model::{
-    ClientToken, Deployment, DeploymentController, DeploymentId, DeploymentStatus, HealthStatus, InstanceStatus,
-    LaunchType, Scale, Service, ServiceName,
+    ClientToken, Deployment, DeploymentController, DeploymentId, DeploymentStatus, InstanceStatus, LaunchType, Scale,
+    Service, ServiceName,
 };
 use serde_json::Map;
 use std::collections::BTreeMap;
@@ -100,32 +101,41 @@ impl World {
         let name = &service.name;
         let sets = self.control.committed.deployments_of_service(name);
         let listed = sets.filter(|row| row.status != DeploymentStatus::Draining);
-        let (kept, hopeless): (Vec<_>, Vec<_>) = listed.partition(|row| self.can_be_served(row));
-        let delete =
-            |row: &&Arc<Deployment>| Command::DeleteTaskSet { service: name.clone(), task_set: row.id, force: true };
-        let mut repairs: Vec<Command> = hopeless.iter().map(delete).collect();
+        let (able, mut hopeless): (Vec<_>, Vec<_>) = listed.partition(|row| self.can_be_served(row));
         let cpu = |row: &&Arc<Deployment>| {
             let definition = self.definitions.get(&row.definition);
             definition.map_or(0, |one| one.containers.iter().map(|container| container.cpu).sum())
         };
-        let each: u32 = kept.iter().map(cpu).sum();
+        let each: u32 = able.iter().map(cpu).sum();
+        let desired = service.desired_count.min(cpu_share / each.max(1));
+        hopeless.extend(able.into_iter().filter(|row| {
+            let scale = row.task_set.as_ref().map_or(Scale::ZERO, |set| set.scale);
+            let wanted = scale.of(desired);
+            wanted > 0 && !can_move(service, wanted) && self.has_to_move(row)
+        }));
+        let delete =
+            |row: &Arc<Deployment>| Command::DeleteTaskSet { service: name.clone(), task_set: row.id, force: true };
+        let mut repairs: Vec<Command> = hopeless.into_iter().map(delete).collect();
         let mut update = super::client::unchanged(name.clone());
-        update.desired_count = Some(service.desired_count.min(cpu_share / each.max(1)));
+        update.desired_count = Some(desired);
         update.placement_constraints = Some(Vec::new());
         repairs.push(Command::UpdateService(Box::new(update)));
         repairs
     }
 
-    /// A fixed port may be anybody's, a provider may be without a node, and an unhealthy task, or one on a DRAINING
-    /// instance, stays where percentages leave no room for another. Those of such a service are fixed.
+    /// A fixed port may be anybody's, and a provider may be without a node.
     fn can_be_served(&self, row: &Deployment) -> bool {
-        let image = &self.control.committed;
-        let mut tasks =
-            image.tasks_of_service(&row.service).filter(|task| task.deployment == Some(row.id) && task.is_live());
-        let drains = |instance| image.instances.get(instance).is_some_and(|on| on.status == InstanceStatus::Draining);
-        let is_to_go = tasks.any(|task| task.health == HealthStatus::Unhealthy || drains(&task.instance));
         let is_steady = self.definitions.is_steady(&row.definition) && row.definition.family.as_str() != "port";
-        let is_anywhere = row.capacity_provider_strategy().is_empty();
-        is_steady && is_anywhere && !is_to_go && row.next_start_at.is_none()
+        is_steady && row.capacity_provider_strategy().is_empty() && row.next_start_at.is_none()
+    }
+
+    /// Whether a task has to be replaced, or may have to be as soon as somebody hears of its health.
+    fn has_to_move(&self, row: &Deployment) -> bool {
+        let image = &self.control.committed;
+        let definition = self.definitions.get(&row.definition);
+        let is_checked = definition.is_some_and(|one| one.containers.iter().any(|spec| spec.health_check.is_some()));
+        let mut tasks = image.tasks_of_service(&row.service).filter(|task| task.deployment == Some(row.id));
+        let drains = |instance| image.instances.get(instance).is_some_and(|on| on.status == InstanceStatus::Draining);
+        is_checked || tasks.any(|task| task.is_live() && drains(&task.instance))
     }
 }

@@ -8,6 +8,7 @@ pub mod command;
 mod error;
 pub mod node;
 pub mod protocol;
+pub mod rehearsal;
 mod shares;
 pub mod task_definition;
 

@@ -6,6 +6,7 @@ mod credentials;
 mod dev;
 mod flags;
 mod logging;
+mod plan;
 mod server;
 mod stop;
 
@@ -34,6 +35,7 @@ enum Command {
     Server(Box<server::ServerFlags>),
     Agent(Box<agent::AgentFlags>),
     Bench(Box<bench::BenchFlags>),
+    Plan(Box<plan::PlanFlags>),
 }
 
 fn main() -> ExitCode {
@@ -64,5 +66,6 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Server(flags) => server::run(*flags).await,
         Command::Agent(flags) => agent::run(*flags).await,
         Command::Bench(flags) => bench::run(*flags).await,
+        Command::Plan(flags) => plan::run(*flags).await,
     }
 }

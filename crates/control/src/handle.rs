@@ -3,8 +3,9 @@
 use crate::error::SubmitError;
 use crate::stream::{Connection, StreamSink};
 use crate::writer::{Phase, Request, Shared};
+use plimsoll_core::rehearsal::{Rehearsal, RehearsalError, rehearse};
 use plimsoll_core::{Command, Output};
-use plimsoll_model::{ClusterKey, Image};
+use plimsoll_model::{ClusterKey, Epoch, Image, ServiceName};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -42,6 +43,29 @@ impl ClusterHandle {
         match &*image {
             Some(image) => Ok(look(image)),
             None => Err(self.shared.unavailable()),
+        }
+    }
+
+    /// What a command would do to its service, on a copy. Takes time and memory in proportion to the cluster, and none of
+    /// the writer's; commits wait while the rows are copied.
+    pub async fn rehearse(&self, service: ServiceName, command: Command) -> Result<Rehearsal, SubmitError> {
+        self.serving().await?;
+        let image = self.read(Image::clone)?;
+        // The epoch and the seed of a copy are nobody's.
+        let config = self.shared.settings.scheduler.config(self.key().clone(), Epoch(0), 0);
+        let now = self.shared.clock.now();
+        let rehearsed = tokio::task::spawn_blocking(move || rehearse(config, image, now, &service, command)).await;
+        match rehearsed {
+            Ok(Ok(rehearsal)) => Ok(rehearsal),
+            Ok(Err(RehearsalError::Refused(refusal))) => Err(SubmitError::Refused(refusal)),
+            Ok(Err(RehearsalError::Load(error))) => {
+                tracing::error!(%error, "a copy of the cluster cannot be loaded");
+                Err(self.shared.unavailable())
+            }
+            Err(error) => {
+                tracing::error!(%error, "a rehearsal came to no end");
+                Err(self.shared.unavailable())
+            }
         }
     }
 

@@ -68,6 +68,36 @@ pub enum Command {
     SubmitContainerStateChange(Box<SubmitContainerStateChange>),
 }
 
+impl Command {
+    /// The service a command is about, if it is about one.
+    pub fn service(&self) -> Option<&ServiceName> {
+        match self {
+            Command::CreateService(create) => Some(&create.name),
+            Command::UpdateService(update) => Some(&update.service),
+            Command::CreateTaskSet(create) => Some(&create.service),
+            Command::DeleteService { service, .. }
+            | Command::StopServiceDeployment { service, .. }
+            | Command::UpdateTaskSet { service, .. }
+            | Command::UpdateServicePrimaryTaskSet { service, .. }
+            | Command::DeleteTaskSet { service, .. } => Some(service),
+            Command::CreateCluster(_)
+            | Command::DeleteCluster
+            | Command::RegisterContainerInstance(_)
+            | Command::DeregisterContainerInstance { .. }
+            | Command::UpdateContainerInstancesState { .. }
+            | Command::PutAttributes(_)
+            | Command::PutClusterCapacityProviders(_)
+            | Command::DeleteAttributes(_)
+            | Command::UpdateTaskProtection { .. }
+            | Command::RunTask(_)
+            | Command::StartTask(_)
+            | Command::StopTask { .. }
+            | Command::SubmitTaskStateChange(_)
+            | Command::SubmitContainerStateChange(_) => None,
+        }
+    }
+}
+
 /// Of an ACTIVE name: returns the cluster unchanged. Of an INACTIVE one: revives it, empty (CL-2).
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct CreateCluster {

@@ -1,6 +1,7 @@
 //! The ECS API's way in and out: `POST /` becomes an operation and a JSON value, the answer becomes awsJson 1.1.
 //! What each operation does is in [`crate::ops`].
 
+use crate::operator::Stage;
 use crate::ops;
 use crate::server::Shell;
 use crate::settings::ServerSettings;
@@ -34,6 +35,8 @@ pub struct Context {
     /// The base URL this request was sent to, without a trailing slash; what DiscoverPollEndpoint answers.
     pub endpoint: String,
     pub now: Timestamp,
+    /// Commands are rehearsed there instead of being carried out.
+    pub(crate) stage: Option<Stage>,
 }
 
 /// Answers everything that is not another route.
@@ -82,6 +85,7 @@ async fn answer(
         settings: Arc::clone(&shell.settings),
         endpoint: endpoint(&parts, shell),
         now: shell.control.now(),
+        stage: None,
     };
     context.control.settled().await;
     ops::dispatch(&context, operation, input).await

@@ -5,6 +5,7 @@
 
 use crate::Context;
 use crate::error_map::{command_error, submit_error};
+use crate::operator::Stage;
 use crate::resolve_history;
 use plimsoll_control::{ClusterHandle, SubmitError};
 use plimsoll_core::{Command, CommandError, Output};
@@ -152,6 +153,7 @@ pub(crate) fn cluster_name(context: &Context, given: Option<&str>) -> Result<Arn
 /// A cluster that exists and is ACTIVE.
 pub(crate) struct ActiveCluster {
     handle: ClusterHandle,
+    stage: Option<Stage>,
     pub(crate) arns: Arns,
 }
 
@@ -162,12 +164,26 @@ impl ActiveCluster {
     }
 
     pub(crate) async fn submit(&self, command: Command) -> Result<Output, ApiError> {
-        self.try_submit(command).await.map_err(|error| submit_error(&self.arns, error))
+        let outcome = match (&self.stage, command.service().cloned()) {
+            (Some(stage), Some(service)) => return Err(self.rehearse(stage, service, command).await),
+            _ => self.try_submit(command).await,
+        };
+        outcome.map_err(|error| submit_error(&self.arns, error))
     }
 
-    /// For operations to which some refusals are answers.
+    /// For operations to which some refusals are answers. None of them has a plan.
     pub(crate) async fn try_submit(&self, command: Command) -> Result<Output, SubmitError> {
         self.handle.submit(command).await
+    }
+
+    /// Nothing is done, so the operation has nothing to answer: what was shown is on the stage.
+    async fn rehearse(&self, stage: &Stage, service: ServiceName, command: Command) -> ApiError {
+        let rehearsed = self.handle.rehearse(service, command).await;
+        let shown = rehearsed.and_then(|rehearsal| self.handle.read(|image| stage.show(rehearsal, image)));
+        match shown {
+            Ok(()) => ApiError::client("This was a rehearsal."),
+            Err(error) => submit_error(&self.arns, error),
+        }
     }
 }
 
@@ -180,7 +196,7 @@ pub(crate) fn active_cluster(context: &Context, arns: Arns) -> Result<ActiveClus
     };
     let status = handle.read(|image| image.cluster.as_ref().map(|row| row.status));
     match status.map_err(|error| submit_error(&arns, error))? {
-        Some(ClusterStatus::Active) => Ok(ActiveCluster { handle, arns }),
+        Some(ClusterStatus::Active) => Ok(ActiveCluster { handle, stage: context.stage.clone(), arns }),
         Some(ClusterStatus::Inactive) => refused(CommandError::ClusterInactive { cluster }),
         None => refused(CommandError::ClusterNotFound { cluster }),
     }
@@ -197,7 +213,7 @@ pub(crate) async fn cluster_for_registration(context: &Context, arns: Arns) -> R
         return active_cluster(context, arns);
     }
     let handle = context.control.cluster_or_start(&arns.key).await;
-    Ok(ActiveCluster { handle, arns })
+    Ok(ActiveCluster { handle, stage: context.stage.clone(), arns })
 }
 
 #[cfg(test)]

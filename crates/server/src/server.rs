@@ -3,7 +3,7 @@
 use crate::listener;
 use crate::metrics::Metrics;
 use crate::settings::{Auth, ServerSettings};
-use crate::{api, gateway, health, metrics};
+use crate::{api, gateway, health, metrics, operator};
 use axum::Router;
 use axum::routing::{any_service, get};
 use plimsoll_control::Control;
@@ -114,6 +114,7 @@ fn router(shell: Arc<Shell>) -> Router {
         .route("/healthz", get(health::handle))
         .route("/metrics", get(metrics::handle))
         .route("/plimsoll.agent.v1.AgentGateway/{*method}", any_service(gateway::service(Arc::clone(&shell))))
+        .route("/plimsoll.operator.v1.Operator/{*method}", any_service(operator::service(Arc::clone(&shell))))
         .fallback(api::handle)
         .method_not_allowed_fallback(api::handle)
         .with_state(shell)

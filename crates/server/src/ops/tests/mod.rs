@@ -37,6 +37,7 @@ impl Api {
         };
         let context = Context {
             now: control.now(),
+            stage: None,
             control,
             namespace: Namespace { account: "123456789012".into(), region: "eu-west-1".into() },
             caller_arn: "arn:aws:iam::123456789012:user/tester".into(),

@@ -6,6 +6,7 @@ use plimsoll_model::{
     Container, Epoch, HealthStatus, Image, Instance, SessionId, Task, TaskDefinition, TaskId, TaskStatus,
 };
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -62,12 +63,12 @@ impl PromptNode {
     }
 
     fn assign(&mut self, assignment: &Assignment) {
-        if !self.tasks.contains_key(&assignment.task) {
+        if let Entry::Vacant(place) = self.tasks.entry(assignment.task) {
             let definition = &assignment.definition;
             let containers = definition.containers.iter().map(|spec| Container::pending(Arc::clone(&spec.name)));
             let mut report = blank(assignment.task, containers.collect());
             run(&mut report, definition);
-            self.tasks.insert(assignment.task, report);
+            place.insert(report);
             self.untold.push(assignment.task);
         }
         if assignment.stopping {

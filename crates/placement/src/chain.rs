@@ -67,6 +67,20 @@ impl Chain {
         chain
     }
 
+    /// The place and the attribute of every rank that an instance shares with its domain.
+    pub fn shared(&self) -> impl Iterator<Item = (usize, Arc<str>)> {
+        self.steps.iter().enumerate().filter_map(|(place, step)| match step {
+            Step::TasksInDomain(attribute) => Some((place, Arc::clone(attribute))),
+            _ => None,
+        })
+    }
+
+    /// Whether it fills one instance after the other, the first of equals first.
+    pub fn only_packs(&self) -> bool {
+        let packs = |step: &Step| matches!(step, Step::CpuFree | Step::MemoryFree);
+        !self.ends_random && self.steps.iter().all(packs)
+    }
+
     /// Whether tasks of one instance can rank differently: packing counts what a task holds.
     pub fn packs(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::CpuFree | Step::MemoryFree))

@@ -2,10 +2,12 @@
 
 use crate::fleet::{Kind, Node};
 use crate::mutant;
+use crate::order::Room;
 use crate::query::Facts;
 use crate::words::Word;
 use crate::{Demand, Fleet, GroupIdx, InstanceIdx, Reason, Request};
 use plimsoll_model::{PortClaim, Reserved, Timestamp};
+use std::cell::OnceCell;
 
 /// Ports an instance may have in use, the agent's own included, TCP and UDP together (RES-6).
 const PORTS_PER_INSTANCE_MAX: usize = 100;
@@ -14,8 +16,15 @@ const PORTS_PER_INSTANCE_MAX: usize = 100;
 pub(crate) struct Question<'a> {
     pub request: &'a Request<'a>,
     pub kind: Kind,
-    /// Absent when no instance at all has one of them.
-    required: Option<Vec<Word>>,
+    /// Absent when no instance at all has one of them. Looked up when an instance is asked for the first time.
+    required: OnceCell<Option<Vec<Word>>>,
+}
+
+impl Question<'_> {
+    /// The amounts one task needs.
+    pub fn need(&self) -> Room {
+        self.request.demand.room()
+    }
 }
 
 impl Fleet {
@@ -33,11 +42,7 @@ impl Fleet {
     }
 
     pub(crate) fn question<'a>(&self, request: &'a Request<'a>) -> Question<'a> {
-        Question {
-            request,
-            kind: self.kind(request.external, request.capacity_provider),
-            required: request.required_attributes.iter().map(|name| self.word(name)).collect(),
-        }
+        Question { request, kind: self.kind(request.external, request.capacity_provider), required: OnceCell::new() }
     }
 
     /// The first check that fails for one more task, when the request's plan already puts `planned` there.
@@ -46,8 +51,7 @@ impl Fleet {
         if !mutant!(PlacesOnDisconnected => true, self.hot(idx).is_reachable()) {
             return Some(Reason::Agent);
         }
-        let has = |name: &Word| self.attribute(idx, *name).is_some();
-        if !question.required.as_ref().is_some_and(|names| names.iter().all(has)) {
+        if !self.has_required(idx, question) {
             return Some(Reason::Attribute);
         }
         if let Some(reason) = self.lacks_resources(idx, request, planned) {
@@ -58,9 +62,49 @@ impl Fleet {
         if !mutant!(MemberOfIsIgnored => true, member) {
             return Some(Reason::MemberOf);
         }
-        let on = self.groups.counts(request.group, idx);
-        let occupied = || planned > 0 || mutant!(DistinctForgetsStopping => on.live, on.held) > 0;
-        (request.distinct_instance && occupied()).then_some(Reason::DistinctInstance)
+        self.is_occupied(idx, request, planned).then_some(Reason::DistinctInstance)
+    }
+
+    /// The checks that only another specification of the instance can change.
+    pub(crate) fn suits_request(&self, idx: InstanceIdx, question: &Question<'_>) -> bool {
+        let (hot, facts) = (self.hot(idx), self.facts(idx, None));
+        let mut lasting = question.request.member_of.iter().filter(|expression| !expression.looks_at_tasks());
+        hot.active
+            && mutant!(PlacesOnDisconnected => true, hot.is_reachable())
+            && hot.is(question.kind)
+            && self.has_required(idx, question)
+            && mutant!(MemberOfIsIgnored => true, lasting.all(|expression| expression.holds(&facts)))
+    }
+
+    /// The checks that tasks can change, but for those of amounts, when the plan already puts `planned` there.
+    pub(crate) fn takes_besides_amounts(&self, idx: InstanceIdx, question: &Question<'_>, planned: u32) -> bool {
+        let request = question.request;
+        let facts = self.facts(idx, (planned > 0).then_some(request.group));
+        let mut passing = request.member_of.iter().filter(|expression| expression.looks_at_tasks());
+        self.has_ports(idx, request, planned)
+            && mutant!(MemberOfIsIgnored => true, passing.all(|expression| expression.holds(&facts)))
+            && !self.is_occupied(idx, request, planned)
+    }
+
+    fn has_required(&self, idx: InstanceIdx, question: &Question<'_>) -> bool {
+        let look_up = || question.request.required_attributes.iter().map(|name| self.word(name)).collect();
+        let names = question.required.get_or_init(look_up);
+        names.as_ref().is_some_and(|names| names.iter().all(|&name| self.attribute(idx, name).is_some()))
+    }
+
+    /// Whether a task of the group is in the way of one that wants an instance without.
+    fn is_occupied(&self, idx: InstanceIdx, request: &Request<'_>, planned: u32) -> bool {
+        let held = || {
+            let on = self.groups.counts(request.group, idx);
+            mutant!(DistinctForgetsStopping => on.live, on.held) > 0
+        };
+        request.distinct_instance && (planned > 0 || held())
+    }
+
+    fn has_ports(&self, idx: InstanceIdx, request: &Request<'_>, planned: u32) -> bool {
+        let demand = request.demand;
+        let fit = || mutant!(PortsAreShared => true, ports_fit(self.node(idx), demand, !request.takes_kept_room));
+        demand.ports.is_empty() || (planned == 0 && fit())
     }
 
     /// What the task holds there, when the plan already puts `planned` of its kind there. GPUs go in order of name.
@@ -80,25 +124,18 @@ impl Fleet {
     }
 
     fn lacks_resources(&self, idx: InstanceIdx, request: &Request<'_>, planned: u32) -> Option<Reason> {
-        let (demand, kept_for_others) = (request.demand, !request.takes_kept_room);
-        let (cpu, memory) = self.hot(idx).room(request.takes_kept_room);
-        let fits = |need: u32, free: u64| u64::from(need) * (u64::from(planned) + 1) <= free;
-        if !fits(demand.cpu_units, u64::from(cpu)) {
+        let (demand, room) = (request.demand, self.hot(idx).room(request.takes_kept_room));
+        let fits = |need: u32, free: u32| u64::from(need) * (u64::from(planned) + 1) <= u64::from(free);
+        if !fits(demand.cpu_units, room.cpu) {
             return Some(Reason::Cpu);
         }
-        if !fits(demand.memory_mib, u64::from(memory)) {
+        if !fits(demand.memory_mib, room.memory) {
             return Some(Reason::Memory);
         }
-        let ports_fit = || mutant!(PortsAreShared => true, ports_fit(self.node(idx), demand, kept_for_others));
-        if !demand.ports.is_empty() && (planned > 0 || !ports_fit()) {
+        if !self.has_ports(idx, request, planned) {
             return Some(Reason::Ports);
         }
-        if demand.gpus == 0 {
-            return None;
-        }
-        let kept = if kept_for_others { self.node(idx).kept.gpus } else { 0 };
-        let gpus = (self.free_gpus(idx).len() as u64).saturating_sub(u64::from(kept));
-        (!fits(demand.gpus, gpus)).then_some(Reason::Gpu)
+        (!fits(demand.gpus, room.gpus)).then_some(Reason::Gpu)
     }
 }
 
@@ -145,8 +182,7 @@ impl Facts for NodeFacts<'_> {
 
     fn any_group(&self, test: &mut dyn FnMut(&str) -> bool) -> bool {
         let groups = &self.fleet.groups;
-        let live =
-            self.fleet.node(self.idx).groups.iter().copied().filter(|&group| groups.counts(group, self.idx).live > 0);
+        let live = groups.on(self.idx).filter(|(_, counts)| counts.live > 0).map(|(group, _)| group);
         live.chain(self.planned).any(|group| test(groups.name(group)))
     }
 }

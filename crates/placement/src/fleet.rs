@@ -7,6 +7,9 @@ use crate::chain::Standing;
 use crate::groups::{Groups, TaskCounts};
 use crate::kept::Kept;
 use crate::mutant;
+use crate::order::Room;
+use crate::view::Changed;
+use crate::views::Views;
 use crate::words::{Word, Words};
 use crate::{Expression, GroupIdx};
 use plimsoll_model::{CAPACITY_PROVIDER_ATTRIBUTE, InstanceId, PortClaim, Reserved, Resources, Timestamp, Usage};
@@ -18,7 +21,11 @@ use std::sync::Arc;
 pub struct InstanceIdx(u32);
 
 impl InstanceIdx {
-    fn at(self) -> usize {
+    pub(crate) fn new(ordinal: u32) -> Self {
+        InstanceIdx(ordinal)
+    }
+
+    pub(crate) fn at(self) -> usize {
         self.0 as usize
     }
 }
@@ -55,6 +62,8 @@ pub(crate) struct Hot {
     /// What is free and not kept for tasks to come (SVC-45).
     pub cpu_open: u32,
     pub memory_open: u32,
+    pub gpus_free: u32,
+    pub gpus_open: u32,
     /// False for a vacant ordinal.
     pub active: bool,
     pub connected: bool,
@@ -69,6 +78,8 @@ const VACANT: Hot = Hot {
     memory_free: 0,
     cpu_open: 0,
     memory_open: 0,
+    gpus_free: 0,
+    gpus_open: 0,
     active: false,
     connected: false,
     damped: false,
@@ -92,9 +103,13 @@ enum WantedProvider {
 }
 
 impl Hot {
-    /// CPU and memory a request may count on.
-    pub fn room(self, takes_kept_room: bool) -> (u32, u32) {
-        if takes_kept_room { (self.cpu_free, self.memory_free) } else { (self.cpu_open, self.memory_open) }
+    /// What a request may count on.
+    pub fn room(self, takes_kept_room: bool) -> Room {
+        if takes_kept_room {
+            Room { cpu: self.cpu_free, memory: self.memory_free, gpus: self.gpus_free }
+        } else {
+            Room { cpu: self.cpu_open, memory: self.memory_open, gpus: self.gpus_open }
+        }
     }
 
     /// Whether the instance is there for further tasks at all.
@@ -129,20 +144,21 @@ pub(crate) struct Node {
     pub gpus_held: BTreeSet<Arc<str>>,
     pub gpus_free: BTreeSet<Arc<str>>,
     pub kept: Kept,
-    /// Invariant: the groups with a task here that is not STOPPED.
-    pub groups: BTreeSet<GroupIdx>,
 }
 
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Fleet {
-    by_id: BTreeMap<InstanceId, InstanceIdx>,
+    pub(crate) by_id: BTreeMap<InstanceId, InstanceIdx>,
     hot: Vec<Hot>,
     attributes: Vec<Attributes>,
     nodes: Vec<Option<Node>>,
     vacant: Vec<InstanceIdx>,
     pub(crate) groups: Groups,
     words: Words,
+    /// By ordinal: a number that is in order of the ids.
+    pub(crate) labels: Vec<u32>,
     active: u32,
+    pub(crate) views: Views,
 }
 
 /// The attribute that makes an instance one for launch type EXTERNAL and no other (PL-1).
@@ -175,6 +191,7 @@ impl Fleet {
         node.resources = spec.resources;
         node.gpus_free = node.resources.gpus.difference(&node.gpus_held).cloned().collect();
         self.refresh_free(idx);
+        self.note(idx, Changed::Spec);
         idx
     }
 
@@ -184,8 +201,10 @@ impl Fleet {
             self.nodes.push(None);
             self.hot.push(VACANT);
             self.attributes.push(Attributes::default());
+            self.labels.push(0);
             next
         });
+        self.labels[idx.at()] = self.label_for(spec.instance);
         self.by_id.insert(spec.instance, idx);
         self.nodes[idx.at()] = Some(Node {
             instance: spec.instance,
@@ -199,7 +218,6 @@ impl Fleet {
             gpus_held: BTreeSet::new(),
             gpus_free: BTreeSet::new(),
             kept: Kept::default(),
-            groups: BTreeSet::new(),
         });
         idx
     }
@@ -207,14 +225,13 @@ impl Fleet {
     /// Forgets an instance and whatever its tasks hold; its ordinal may then mean another one.
     pub fn remove(&mut self, instance: InstanceId) {
         let Some(idx) = self.by_id.remove(&instance) else { return };
-        let node = self.nodes[idx.at()].take().expect("an instance that is known by id has a node");
-        for &group in &node.groups {
-            self.groups.forget_instance(group, idx);
-        }
+        self.nodes[idx.at()] = None;
+        self.groups.forget_instance(idx);
         self.active -= u32::from(self.hot(idx).active);
         self.hot[idx.at()] = VACANT;
         self.set_attributes(idx, &BTreeMap::new());
         self.vacant.push(idx);
+        self.note(idx, Changed::Spec);
     }
 
     pub fn idx(&self, instance: InstanceId) -> Option<InstanceIdx> {
@@ -244,7 +261,6 @@ impl Fleet {
     pub fn add_task(&mut self, idx: InstanceIdx, group: GroupIdx, reserved: &Reserved) {
         self.groups.add(group, idx);
         let node = self.node_mut(idx);
-        node.groups.insert(group);
         node.usage.cpu_units += u64::from(reserved.cpu_units);
         node.usage.memory_mib += u64::from(reserved.memory_mib);
         for &port in &reserved.ports {
@@ -256,21 +272,20 @@ impl Fleet {
             node.gpus_free.remove(gpu);
         }
         self.refresh_free(idx);
+        self.note(idx, Changed::Tasks);
     }
 
     /// A task was told to stop: it is live no more and holds its resources until it is removed (RES-5).
     pub fn task_stopping(&mut self, idx: InstanceIdx, group: GroupIdx) {
         self.groups.stopping(group, idx);
+        self.note(idx, Changed::Tasks);
     }
 
     /// A task is STOPPED: what it held is free.
     pub fn remove_task(&mut self, idx: InstanceIdx, group: GroupIdx, reserved: &Reserved, was_live: TaskWasLive) {
         let live = u32::from(was_live == TaskWasLive::Yes);
-        let none_left = self.groups.remove(group, idx, TaskCounts { live, held: 1 });
+        self.groups.remove(group, idx, TaskCounts { live, held: 1 });
         let node = self.node_mut(idx);
-        if none_left {
-            node.groups.remove(&group);
-        }
         node.usage.cpu_units -= u64::from(reserved.cpu_units);
         node.usage.memory_mib -= u64::from(reserved.memory_mib);
         for port in &reserved.ports {
@@ -284,11 +299,15 @@ impl Fleet {
             }
         }
         self.refresh_free(idx);
+        self.note(idx, Changed::Tasks);
     }
 
     /// The instance's runningTasksCount (CQL-11).
     pub fn set_running(&mut self, idx: InstanceIdx, running: u32) {
-        self.node_mut(idx).running = running;
+        let before = std::mem::replace(&mut self.node_mut(idx).running, running);
+        if before != running {
+            self.note(idx, Changed::Tasks);
+        }
     }
 
     pub fn usage(&self, idx: InstanceIdx) -> Usage {
@@ -317,7 +336,7 @@ impl Fleet {
 
     /// The groups with a task on an instance that is not STOPPED.
     pub fn groups_on(&self, idx: InstanceIdx) -> impl Iterator<Item = &str> {
-        self.node(idx).groups.iter().map(|&group| self.groups.name(group))
+        self.groups.on(idx).map(|(group, _)| self.groups.name(group))
     }
 
     /// Whether any instance of the kind a launch type or capacity provider stands for is ACTIVE (RUN-7), connected or
@@ -333,6 +352,20 @@ impl Fleet {
 
     pub(crate) fn node(&self, idx: InstanceIdx) -> &Node {
         self.nodes[idx.at()].as_ref().expect("an ordinal is used only while its instance is in the fleet")
+    }
+
+    /// Whether the ordinal stands for an instance.
+    pub(crate) fn is_there(&self, idx: InstanceIdx) -> bool {
+        self.nodes[idx.at()].is_some()
+    }
+
+    /// Ordinals there are, vacant ones included.
+    pub(crate) fn ordinals(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(crate) fn note(&mut self, idx: InstanceIdx, changed: Changed) {
+        self.views.note(idx, changed, self.nodes.len());
     }
 
     pub(crate) fn hot(&self, idx: InstanceIdx) -> Hot {
@@ -421,8 +454,11 @@ impl Fleet {
         let free = |capacity: u32, used: u64| u32::try_from(u64::from(capacity).saturating_sub(used)).unwrap_or(0);
         let cpu_free = free(node.resources.cpu_units, node.usage.cpu_units);
         let memory_free = free(node.resources.memory_mib, node.usage.memory_mib);
+        let gpus_free = u32::try_from(node.gpus_free.len()).unwrap_or(u32::MAX);
         let (cpu_open, memory_open) =
             (cpu_free.saturating_sub(node.kept.cpu_units), memory_free.saturating_sub(node.kept.memory_mib));
-        self.hot[idx.at()] = Hot { cpu_free, memory_free, cpu_open, memory_open, ..self.hot(idx) };
+        let gpus_open = gpus_free.saturating_sub(node.kept.gpus);
+        let hot = self.hot(idx);
+        self.hot[idx.at()] = Hot { cpu_free, memory_free, gpus_free, cpu_open, memory_open, gpus_open, ..hot };
     }
 }

@@ -1,4 +1,7 @@
 //! Task groups as ordinals, with their tasks counted per instance.
+//!
+//! A count is a row of its instance, which has few groups; the group knows the instances that have a row for it. Both
+//! are found without a search over all instances or all groups.
 
 use crate::InstanceIdx;
 use std::collections::BTreeMap;
@@ -20,15 +23,26 @@ pub(crate) struct TaskCounts {
 #[derive(Clone, PartialEq, Debug)]
 struct Group {
     name: Arc<str>,
-    /// Invariant: only instances with `held > 0`.
-    instances: BTreeMap<InstanceIdx, TaskCounts>,
+    /// In no order. Invariant: the instances with a row for the group, each once.
+    instances: Vec<InstanceIdx>,
+}
+
+/// Invariant: `counts.held > 0`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Row {
+    group: GroupIdx,
+    counts: TaskCounts,
+    /// Where the instance stands among those of the group.
+    position: u32,
 }
 
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Groups {
     by_name: BTreeMap<Arc<str>, GroupIdx>,
-    rows: Vec<Option<Group>>,
+    groups: Vec<Option<Group>>,
     vacant: Vec<GroupIdx>,
+    /// By ordinal of the instance; in order of the group.
+    on: Vec<Vec<Row>>,
 }
 
 impl Groups {
@@ -41,84 +55,119 @@ impl Groups {
             return known;
         }
         let name: Arc<str> = name.into();
-        let row = Some(Group { name: Arc::clone(&name), instances: BTreeMap::new() });
-        let group = match self.vacant.pop() {
-            Some(group) => {
-                self.rows[group.0 as usize] = row;
-                group
+        let group = Some(Group { name: Arc::clone(&name), instances: Vec::new() });
+        let idx = match self.vacant.pop() {
+            Some(idx) => {
+                self.groups[idx.0 as usize] = group;
+                idx
             }
             None => {
-                let group = GroupIdx(u32::try_from(self.rows.len()).expect("fewer than 2^32 groups fit in memory"));
-                self.rows.push(row);
-                group
+                let idx = GroupIdx(u32::try_from(self.groups.len()).expect("fewer than 2^32 groups fit in memory"));
+                self.groups.push(group);
+                idx
             }
         };
-        self.by_name.insert(name, group);
-        group
+        self.by_name.insert(name, idx);
+        idx
     }
 
     /// Forgets the name of a group that has no tasks; keeps one that has.
     pub fn release(&mut self, group: GroupIdx) {
-        if !self.row(group).instances.is_empty() {
+        if !self.group(group).instances.is_empty() {
             return;
         }
-        if let Some(row) = self.rows[group.0 as usize].take() {
-            self.by_name.remove(&row.name);
+        if let Some(known) = self.groups[group.0 as usize].take() {
+            self.by_name.remove(&known.name);
             self.vacant.push(group);
         }
     }
 
     pub fn name(&self, group: GroupIdx) -> &str {
-        &self.row(group).name
+        &self.group(group).name
     }
 
-    /// In order of ordinal; every instance that holds a task of the group.
+    /// In no order; every instance that holds a task of the group.
     pub fn instances(&self, group: GroupIdx) -> impl Iterator<Item = (InstanceIdx, TaskCounts)> {
-        self.row(group).instances.iter().map(|(&instance, &counts)| (instance, counts))
+        self.group(group).instances.iter().map(move |&instance| (instance, self.counts(group, instance)))
+    }
+
+    /// In order of the group's ordinal; every group with a task on the instance that is not STOPPED.
+    pub fn on(&self, instance: InstanceIdx) -> impl Iterator<Item = (GroupIdx, TaskCounts)> {
+        self.rows(instance).iter().map(|row| (row.group, row.counts))
     }
 
     pub fn counts(&self, group: GroupIdx, instance: InstanceIdx) -> TaskCounts {
-        self.row(group).instances.get(&instance).copied().unwrap_or_default()
+        let rows = self.rows(instance);
+        position(rows, group).map(|at| rows[at].counts).unwrap_or_default()
     }
 
     pub fn add(&mut self, group: GroupIdx, instance: InstanceIdx) {
-        let counts = self.row_mut(group).instances.entry(instance).or_default();
-        counts.live += 1;
-        counts.held += 1;
+        if self.on.len() <= instance.at() {
+            self.on.resize(instance.at() + 1, Vec::new());
+        }
+        let known = &mut self.groups[group.0 as usize];
+        let known = known.as_mut().expect("a group is used only while it is interned");
+        let rows = &mut self.on[instance.at()];
+        let at = position(rows, group).unwrap_or_else(|at| {
+            let position = known.instances.len() as u32;
+            known.instances.push(instance);
+            rows.insert(at, Row { group, counts: TaskCounts::default(), position });
+            at
+        });
+        rows[at].counts.live += 1;
+        rows[at].counts.held += 1;
     }
 
     pub fn stopping(&mut self, group: GroupIdx, instance: InstanceIdx) {
-        let counts = self.row_mut(group).instances.get_mut(&instance);
-        let counts = counts.expect("a task that stops was added to its group before");
+        let counts = self.counts_mut(group, instance).expect("a task that stops was added to its group before");
         assert!(counts.live > 0, "no live task of group {group:?} on {instance:?} is left to stop");
         counts.live -= 1;
     }
 
-    /// True when the instance holds no more tasks of the group.
-    pub fn remove(&mut self, group: GroupIdx, instance: InstanceIdx, counted: TaskCounts) -> bool {
-        let instances = &mut self.row_mut(group).instances;
-        let counts = instances.get_mut(&instance).expect("a task that goes was added to its group before");
+    pub fn remove(&mut self, group: GroupIdx, instance: InstanceIdx, counted: TaskCounts) {
+        let counts = self.counts_mut(group, instance).expect("a task that goes was added to its group before");
         assert!(counts.live >= counted.live, "no live task of group {group:?} on {instance:?} is left to remove");
         assert!(counts.held >= counted.held, "no task of group {group:?} on {instance:?} is left to remove");
         counts.live -= counted.live;
         counts.held -= counted.held;
         assert!(counts.live <= counts.held, "group {group:?} on {instance:?} counts a live task that is gone");
-        let none_left = counts.held == 0;
-        if none_left {
-            instances.remove(&instance);
+        if counts.held == 0 {
+            let rows = &mut self.on[instance.at()];
+            let row = rows.remove(position(rows, group).expect("the row was there a moment ago"));
+            self.leave(row);
         }
-        none_left
     }
 
-    pub fn forget_instance(&mut self, group: GroupIdx, instance: InstanceIdx) {
-        self.row_mut(group).instances.remove(&instance);
+    pub fn forget_instance(&mut self, instance: InstanceIdx) {
+        let rows = self.on.get_mut(instance.at()).map(std::mem::take).unwrap_or_default();
+        rows.into_iter().for_each(|row| self.leave(row));
     }
 
-    fn row(&self, group: GroupIdx) -> &Group {
-        self.rows[group.0 as usize].as_ref().expect("a group is used only while it is interned")
+    /// Takes the instance a row was for out of its group.
+    fn leave(&mut self, row: Row) {
+        let known = self.groups[row.group.0 as usize].as_mut().expect("a group is used only while it is interned");
+        known.instances.swap_remove(row.position as usize);
+        if let Some(&moved) = known.instances.get(row.position as usize) {
+            let rows = &mut self.on[moved.at()];
+            let at = position(rows, row.group).expect("an instance of a group has a row for it");
+            rows[at].position = row.position;
+        }
     }
 
-    fn row_mut(&mut self, group: GroupIdx) -> &mut Group {
-        self.rows[group.0 as usize].as_mut().expect("a group is used only while it is interned")
+    fn rows(&self, instance: InstanceIdx) -> &[Row] {
+        self.on.get(instance.at()).map_or(&[], Vec::as_slice)
     }
+
+    fn counts_mut(&mut self, group: GroupIdx, instance: InstanceIdx) -> Option<&mut TaskCounts> {
+        let rows = self.on.get_mut(instance.at())?;
+        position(rows, group).ok().map(|at| &mut rows[at].counts)
+    }
+
+    fn group(&self, group: GroupIdx) -> &Group {
+        self.groups[group.0 as usize].as_ref().expect("a group is used only while it is interned")
+    }
+}
+
+fn position(rows: &[Row], group: GroupIdx) -> Result<usize, usize> {
+    rows.binary_search_by_key(&group, |row| row.group)
 }

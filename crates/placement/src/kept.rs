@@ -1,6 +1,7 @@
 //! Room kept on instances for tasks that are still to come: a daemon that is not there yet, or not any more while it
 //! is replaced (SVC-45). Other tasks are placed as if that room were taken; the tasks it is kept for are not.
 
+use crate::view::Changed;
 use crate::{Demand, Fleet, InstanceIdx};
 use plimsoll_model::{PortClaim, Reserved};
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +46,7 @@ impl Fleet {
         if changed {
             kept.sum_up();
             self.refresh_free(idx);
+            self.note(idx, Changed::Tasks);
         }
         changed
     }

@@ -6,6 +6,7 @@
 //!
 //! The README beside this crate names the phases of planning as the code does.
 
+mod branches;
 mod chain;
 mod check;
 mod demand;
@@ -13,11 +14,13 @@ mod explain;
 mod fleet;
 mod groups;
 mod kept;
+mod labels;
 mod ladder;
 pub mod mutants;
 
 #[cfg(test)]
 mod oracle;
+mod order;
 mod plan;
 #[cfg(test)]
 mod properties;
@@ -29,6 +32,8 @@ mod scenarios;
 mod strategy;
 mod terms;
 mod victims;
+mod view;
+mod views;
 mod words;
 
 pub use demand::demand;

@@ -5,6 +5,8 @@ use crate::query::Facts;
 use crate::request::Rejection;
 use crate::{Demand, Expression, NodeSpec, Reason};
 use plimsoll_model::{InstanceId, PlacementStrategy, PortClaim, Reserved, SpreadField, TaskId, Timestamp};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -161,6 +163,14 @@ impl World {
             }
         }
         left
+    }
+
+    /// Of the best, the first, or one drawn if the chain ends in `random` (PL-2, PL-8).
+    pub fn pick(best: &[InstanceId], wanted: &Wanted, rng: &mut ChaCha8Rng) -> Option<InstanceId> {
+        if best.is_empty() || !wanted.strategies.contains(&PlacementStrategy::Random) {
+            return best.first().copied();
+        }
+        Some(best[rng.random_range(0..best.len() as u64) as usize])
     }
 
     /// The tasks among which the next victim is; the first of them unless the chain ends in `random` (TERM-3, TERM-4).

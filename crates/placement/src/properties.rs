@@ -121,6 +121,7 @@ impl Pair {
         assert_eq!(self.fleet.explain(&request), self.world.explain(wanted));
         let before = self.fleet.clone();
         let (mut same_rng, mut rng_before) = (self.rng.clone(), self.rng.clone());
+        let mut oracles_rng = self.rng.clone();
         let plan = self.fleet.plan(&request, count, &mut self.rng);
         assert_eq!(plan, self.fleet.plan(&request, count, &mut same_rng), "planning twice gives the same plan");
         assert_eq!(self.fleet, before, "planning changes nothing");
@@ -133,11 +134,7 @@ impl Pair {
 
         for (idx, reserved) in &plan.placed {
             let (id, best) = (self.fleet.instance(*idx), self.world.best(wanted));
-            if wanted.strategies.contains(&PlacementStrategy::Random) {
-                assert!(best.contains(&id), "{id} is not among {best:?}");
-            } else {
-                assert_eq!(Some(&id), best.first());
-            }
+            assert_eq!(Some(id), World::pick(&best, wanted, &mut oracles_rng));
             let gpus = self.world.gpus_free(id);
             assert_eq!(reserved.gpus, gpus[..wanted.demand.gpus as usize]);
             assert_eq!(reserved.ports, wanted.demand.ports);
@@ -148,6 +145,7 @@ impl Pair {
             self.world.rejection(wanted)
         });
         assert_eq!(plan.rejection, rejection);
+        assert_eq!(self.rng, oracles_rng, "a plan draws once for each task that is placed at random, and never else");
     }
 
     fn start_on(&mut self, id: InstanceId, wanted: &Wanted) {

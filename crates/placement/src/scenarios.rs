@@ -90,7 +90,8 @@ fn svc_45_kept_room_is_there_for_those_it_is_kept_for() {
     assert_eq!(ids(&fleet, &kept_out), [1, 2, 2]);
     assert_eq!(kept_out.rejection.unwrap().closest, Some((InstanceId::from_u128(1), Reason::Cpu)));
     let own = Request { group, takes_kept_room: true, ..request(&TEN, &[]) };
-    assert_eq!(ids(&fleet, &fleet.plan(&own, 5, &mut rng())), [1, 2, 1, 2]);
+    let daemons = fleet.plan(&own, 5, &mut rng());
+    assert_eq!(ids(&fleet, &daemons), [1, 2, 1, 2]);
     // What it holds while it is replaced by a larger one is kept only once.
     let held = Reserved { cpu_units: 7, ..Reserved::default() };
     assert_eq!(TEN.beyond([&held]), Demand { cpu_units: 3, ..Demand::default() });

@@ -25,11 +25,13 @@ use std::sync::Arc;
 pub struct Expression {
     source: Arc<str>,
     condition: Condition,
+    looks_at_tasks: bool,
 }
 
 impl Expression {
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        Ok(Expression { source: text.into(), condition: parse::parse(text)? })
+        let condition = parse::parse(text)?;
+        Ok(Expression { source: text.into(), looks_at_tasks: condition.looks_at_tasks(), condition })
     }
 
     /// The text it was read from.
@@ -48,7 +50,7 @@ impl Expression {
 
     /// Whether the tasks on an instance have a say in it.
     pub fn looks_at_tasks(&self) -> bool {
-        self.condition.looks_at_tasks()
+        self.looks_at_tasks
     }
 }
 

@@ -1,0 +1,267 @@
+//! The best instance with enough room while counts of tasks change: what makes one placement cost O(log n).
+//!
+//! A chain of strategies that filters left to right picks the smallest tuple of ranks, one per strategy. Ranks are of
+//! two kinds. Own ranks belong to an instance (free memory). Shared ranks belong to a domain (tasks in a zone): one
+//! placement changes the rank of every instance of the domain at once. Instances are therefore kept in a tree with one
+//! level per shared rank. Its leaves hold them in order of their own ranks; a branch shows its first key to the branch
+//! above with the rank of its domain filled in, and the largest room in it. A domain's new rank then moves one branch,
+//! not its instances.
+//!
+//! What a branch shows is the best it could offer, not what it offers for a need of a certain size. A search goes
+//! through branches in that order and stops at the first that could not be better than what it has found.
+
+use crate::order::{Key, LABEL, Order, Room};
+use crate::words::Word;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A branch without branches: where instances are filed.
+pub(crate) type Leaf = u32;
+
+/// A domain among those of its level.
+type Domain = u32;
+
+/// One shared rank.
+#[derive(Debug)]
+struct Level {
+    /// Its place in a [`Key`].
+    place: usize,
+    attribute: Arc<str>,
+    /// `None` is the domain of the instances without the attribute (PL-3).
+    numbers: BTreeMap<Option<Word>, Domain>,
+    /// Live tasks of the group per domain, on all instances of the fleet.
+    tasks: Vec<u32>,
+    /// The branches of each domain: more than one where domains of different levels cross.
+    branches: Vec<Vec<u32>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Above {
+    parent: u32,
+    level: u32,
+    domain: Domain,
+}
+
+#[derive(Debug)]
+struct Branch {
+    /// Absent at the root.
+    above: Option<Above>,
+    /// Instances by their own ranks in a leaf; else branches by the ranks that tell their instances apart from here on.
+    order: Order,
+    below: BTreeMap<Domain, u32>,
+    /// What the branch above was shown.
+    shown: Option<(Key, Room)>,
+}
+
+impl Branch {
+    fn new(above: Option<Above>) -> Self {
+        Branch { above, order: Order::new(), below: BTreeMap::new(), shown: None }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Branches {
+    levels: Vec<Level>,
+    branches: Vec<Branch>,
+}
+
+const ROOT: u32 = 0;
+
+impl Branches {
+    /// `shared` lists the place and the attribute of every shared rank.
+    pub fn new(shared: impl IntoIterator<Item = (usize, Arc<str>)>) -> Self {
+        let level = |(place, attribute)| Level {
+            place,
+            attribute,
+            numbers: BTreeMap::new(),
+            tasks: Vec::new(),
+            branches: Vec::new(),
+        };
+        Branches { levels: shared.into_iter().map(level).collect(), branches: vec![Branch::new(None)] }
+    }
+
+    pub fn len(&self) -> usize {
+        self.branches.len()
+    }
+
+    /// The leaf for one value per shared rank's attribute.
+    pub fn leaf(&mut self, value_of: impl Fn(&str) -> Option<Word>) -> Leaf {
+        let mut at = ROOT;
+        for level in 0..self.levels.len() {
+            let value = value_of(&self.levels[level].attribute);
+            let domain = self.levels[level].number(value);
+            at = match self.branches[at as usize].below.get(&domain) {
+                Some(&below) => below,
+                None => {
+                    let below = self.branches.len() as u32;
+                    self.branches[at as usize].below.insert(domain, below);
+                    self.branches.push(Branch::new(Some(Above { parent: at, level: level as u32, domain })));
+                    self.levels[level].branches[domain as usize].push(below);
+                    below
+                }
+            };
+        }
+        at
+    }
+
+    pub fn insert(&mut self, leaf: Leaf, key: Key, room: Room, item: u32) {
+        self.branches[leaf as usize].order.insert(key, room, item);
+        self.show(leaf);
+    }
+
+    pub fn remove(&mut self, leaf: Leaf, key: Key) {
+        self.branches[leaf as usize].order.remove(key);
+        self.show(leaf);
+    }
+
+    pub fn change(&mut self, leaf: Leaf, before: Key, key: Key, room: Room, item: u32) {
+        self.branches[leaf as usize].order.change(before, key, room, item);
+        self.show(leaf);
+    }
+
+    /// Fills empty leaves with all entries at once.
+    pub fn fill(&mut self, mut entries: Vec<(Leaf, Key, Room, u32)>) {
+        entries.sort_unstable_by_key(|&(leaf, key, ..)| (leaf, key));
+        for same in entries.chunk_by(|left, right| left.0 == right.0) {
+            let leaf = same[0].0;
+            let order = Order::build(same.iter().map(|&(_, key, room, item)| (key, room, item)));
+            self.branches[leaf as usize].order = order;
+            self.show(leaf);
+        }
+    }
+
+    /// Counts tasks into or out of the domains of a leaf.
+    pub fn count(&mut self, leaf: Leaf, change: i64) {
+        if change == 0 {
+            return;
+        }
+        let mut next = self.branches[leaf as usize].above;
+        // From the leaf upwards, so that a branch is shown those below as they are.
+        while let Some(Above { parent, level, domain }) = next {
+            let level = level as usize;
+            let tasks = &mut self.levels[level].tasks[domain as usize];
+            *tasks = u32::try_from(i64::from(*tasks) + change).expect("a domain has no fewer tasks than were counted");
+            for at in 0..self.levels[level].branches[domain as usize].len() {
+                self.show(self.levels[level].branches[domain as usize][at]);
+            }
+            next = self.branches[parent as usize].above;
+        }
+    }
+
+    /// The first by all ranks of those with enough room, and where it is.
+    pub fn best(&self, need: Room) -> Option<u32> {
+        self.best_below(ROOT, 0, need).map(|(_, item)| item)
+    }
+
+    fn best_below(&self, branch: u32, depth: usize, need: Room) -> Option<(Key, u32)> {
+        let order = &self.branches[branch as usize].order;
+        if depth == self.levels.len() {
+            return order.first_fitting(need, None).map(|slot| (slot.key, slot.item));
+        }
+        let Level { place, tasks, .. } = &self.levels[depth];
+        let (mut best, mut after): (Option<(Key, u32)>, _) = (None, None);
+        while let Some(slot) = order.first_fitting(need, after) {
+            if best.is_some_and(|(key, _)| key <= slot.key) {
+                break;
+            }
+            let above = self.branches[slot.item as usize].above.expect("a branch below another has one above");
+            let rank = tasks[above.domain as usize];
+            // Below, its own rank is not filled in.
+            let found = self.best_below(slot.item, depth + 1, need);
+            let found = found.map(|(key, item)| (key.with(*place, rank), item));
+            match found {
+                Some((key, _)) if key == slot.key => return found,
+                Some((key, _)) if best.is_none_or(|(best, _)| key < best) => best = found,
+                _ => {}
+            }
+            after = Some(slot.key);
+        }
+        best
+    }
+
+    /// Of all that no rank sets apart from the best, with any room, in order of label: how many there are, and a way to
+    /// pick one.
+    pub fn tied(&self) -> Tied<'_> {
+        let mut tied = Tied { runs: Vec::new(), total: 0 };
+        self.collect_tied(ROOT, 0, &mut tied);
+        tied
+    }
+
+    fn collect_tied<'a>(&'a self, branch: u32, depth: usize, tied: &mut Tied<'a>) {
+        let order = &self.branches[branch as usize].order;
+        let Some(first) = order.first() else { return };
+        let last = first.key.with(LABEL, u32::MAX);
+        if depth == self.levels.len() {
+            tied.total += order.count_up_to(last);
+            tied.runs.push((order, last));
+            return;
+        }
+        for slot in order.iter().take_while(|slot| slot.key <= last) {
+            self.collect_tied(slot.item, depth + 1, tied);
+        }
+    }
+
+    fn show(&mut self, mut branch: u32) {
+        while let Some(above) = self.branches[branch as usize].above {
+            let level = &self.levels[above.level as usize];
+            let Branch { order, shown, .. } = &self.branches[branch as usize];
+            let first = order.first().map(|slot| slot.key.with(level.place, level.tasks[above.domain as usize]));
+            let showing = first.map(|key| (key, order.room()));
+            let before = *shown;
+            if before == showing {
+                return;
+            }
+            self.branches[branch as usize].shown = showing;
+            let order = &mut self.branches[above.parent as usize].order;
+            match (before, showing) {
+                (Some((before, _)), Some((key, room))) => order.change(before, key, room, branch),
+                (Some((before, _)), None) => order.remove(before),
+                (None, Some((key, room))) => order.insert(key, room, branch),
+                (None, None) => {}
+            }
+            branch = above.parent;
+        }
+    }
+}
+
+impl Level {
+    /// The domain of a value; one not seen before gets the next number.
+    fn number(&mut self, value: Option<Word>) -> Domain {
+        *self.numbers.entry(value).or_insert_with(|| {
+            self.tasks.push(0);
+            self.branches.push(Vec::new());
+            self.tasks.len() as u32 - 1
+        })
+    }
+}
+
+/// Entries that no rank sets apart.
+pub(crate) struct Tied<'a> {
+    /// A leaf each, and the key that no entry of the run is behind.
+    runs: Vec<(&'a Order, Key)>,
+    pub total: u32,
+}
+
+impl Tied<'_> {
+    /// The one with so many before it in order of label, whatever leaf it is in.
+    pub fn nth(&self, nth: u32) -> Option<u32> {
+        if let [(order, _)] = self.runs[..] {
+            return order.nth(nth).map(|slot| slot.item);
+        }
+        let up_to = |label: u32| -> u32 {
+            self.runs.iter().map(|(order, last)| order.count_up_to(last.with(LABEL, label))).sum()
+        };
+        // The least label that more than `nth` entries do not go beyond.
+        let (mut low, mut high) = (0, u32::MAX);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if up_to(middle) > nth { high = middle } else { low = middle + 1 }
+        }
+        let at_label = |(order, last): &(&Order, Key)| {
+            let key = last.with(LABEL, low);
+            let before = order.count_up_to(key).checked_sub(1)?;
+            order.nth(before).filter(|slot| slot.key == key).map(|slot| slot.item)
+        };
+        self.runs.iter().find_map(at_label)
+    }
+}

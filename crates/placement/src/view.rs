@@ -1,0 +1,308 @@
+//! One way of looking at the fleet, kept up to date: the instances that suit a kind of request, ranked by its chain.
+//!
+//! A view holds the instances that pass every check but those of amounts (CPU, memory, GPUs), so requests of all sizes
+//! share it. It follows the fleet by looking again at the instances that changed, and it sees nothing of an instance
+//! but what that instance is now: how it came to be so leaves no trace.
+
+use crate::branches::{Branches, Leaf};
+use crate::chain::{Chain, Step};
+use crate::check::Question;
+use crate::order::{Key, LABEL, Room};
+use crate::{Demand, Expression, Fleet, GroupIdx, InstanceIdx, Request};
+use plimsoll_model::{PlacementStrategy, PortClaim};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
+
+/// What sets one view apart from another: all of a request that its ranking depends on.
+#[derive(Debug)]
+struct Wants {
+    external: bool,
+    takes_kept_room: bool,
+    distinct_instance: bool,
+    capacity_provider: Option<Arc<str>>,
+    required_attributes: Vec<Arc<str>>,
+    member_of: Vec<Arc<Expression>>,
+    ports: Vec<PortClaim>,
+    strategies: Vec<PlacementStrategy>,
+    /// Where its tasks count.
+    group: Option<GroupIdx>,
+    /// Where the chain ends in `random`: a draw needs to know how many have room, not only the first.
+    size: Option<Room>,
+}
+
+/// What a view holds of an instance.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Slot {
+    key: Key,
+    room: Room,
+    /// Counted into the domains of the leaf.
+    tasks: u32,
+    leaf: Option<Leaf>,
+    /// Tasks of the plan that is being made.
+    planned: u32,
+    /// Whether the instance is one for such tasks, whatever is on it.
+    suits: bool,
+    /// Whether it is filed in its leaf.
+    filed: bool,
+}
+
+const NOTHING: Slot = Slot {
+    key: Key::ZERO,
+    room: Room { cpu: 0, memory: 0, gpus: 0 },
+    tasks: 0,
+    leaf: None,
+    planned: 0,
+    suits: false,
+    filed: false,
+};
+
+/// How much of an instance may be different from what a view holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Changed {
+    /// What is on it and what is free.
+    Tasks,
+    /// Everything, that it is there at all included.
+    Spec,
+}
+
+/// Branches a view may have beyond two per ordinal before it is built anew.
+const SPARE_BRANCHES: usize = 1024;
+
+#[derive(Debug)]
+pub(crate) struct View {
+    wants: Wants,
+    pub chain: Chain,
+    slots: Vec<Slot>,
+    branches: Branches,
+    /// Instances that stand as if a plan were carried out.
+    dirty: Vec<InstanceIdx>,
+}
+
+impl View {
+    pub fn new(request: &Request<'_>) -> Self {
+        let chain = Chain::new(request.strategies);
+        View {
+            wants: Wants {
+                external: request.external,
+                takes_kept_room: request.takes_kept_room,
+                distinct_instance: request.distinct_instance,
+                capacity_provider: request.capacity_provider.map(Arc::from),
+                required_attributes: request.required_attributes.to_vec(),
+                member_of: request.member_of.to_vec(),
+                ports: request.demand.ports.clone(),
+                strategies: request.strategies.to_vec(),
+                group: counted_group(request),
+                size: size(request),
+            },
+            branches: Branches::new(chain.shared()),
+            chain,
+            slots: Vec::new(),
+            dirty: Vec::new(),
+        }
+    }
+
+    pub fn is_for(&self, request: &Request<'_>) -> bool {
+        let wants = &self.wants;
+        wants.group == counted_group(request)
+            && wants.size == size(request)
+            && wants.external == request.external
+            && wants.takes_kept_room == request.takes_kept_room
+            && wants.distinct_instance == request.distinct_instance
+            && wants.capacity_provider.as_deref() == request.capacity_provider
+            && wants.ports == request.demand.ports
+            && wants.strategies == request.strategies
+            && wants.member_of == request.member_of
+            && wants.required_attributes == request.required_attributes
+    }
+
+    /// Looks at every instance anew.
+    pub fn build(&mut self, fleet: &Fleet, question: &Question<'_>) {
+        self.dirty.clear();
+        self.slots.clear();
+        self.slots.resize(fleet.ordinals(), NOTHING);
+        self.branches = Branches::new(self.chain.shared());
+        let mut entries = Vec::new();
+        for idx in fleet.in_id_order() {
+            let slot = self.look_at(fleet, question, idx, Changed::Spec);
+            if let Some(leaf) = slot.leaf {
+                self.branches.count(leaf, i64::from(slot.tasks));
+                if slot.filed {
+                    entries.push((leaf, slot.key, slot.room, idx.at() as u32));
+                }
+            }
+            self.slots[idx.at()] = slot;
+        }
+        self.branches.fill(entries);
+    }
+
+    /// Looks again at what a plan left changed, then at the instances that changed since.
+    pub fn catch_up(&mut self, fleet: &Fleet, question: &Question<'_>, changes: &[(InstanceIdx, Changed)]) {
+        if self.slots.len() < fleet.ordinals() {
+            self.slots.resize(fleet.ordinals(), NOTHING);
+        }
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for idx in dirty.drain(..) {
+            self.slots[idx.at()].planned = 0;
+            self.follow(fleet, question, idx, Changed::Tasks);
+        }
+        self.dirty = dirty;
+        for &(idx, changed) in changes {
+            self.follow(fleet, question, idx, changed);
+        }
+        // Values of attributes come and go, their branches stay.
+        if self.branches.len() > 2 * self.slots.len() + SPARE_BRANCHES {
+            self.build(fleet, question);
+        }
+    }
+
+    fn follow(&mut self, fleet: &Fleet, question: &Question<'_>, idx: InstanceIdx, changed: Changed) {
+        let slot = self.look_at(fleet, question, idx, changed);
+        self.set(idx, slot);
+    }
+
+    /// What the view should hold of an instance.
+    fn look_at(&mut self, fleet: &Fleet, question: &Question<'_>, idx: InstanceIdx, changed: Changed) -> Slot {
+        let mut slot = self.slots[idx.at()];
+        if changed == Changed::Spec {
+            slot.suits = fleet.is_there(idx) && fleet.suits_request(idx, question);
+            slot.leaf = None;
+        }
+        if let Some(group) = self.wants.group {
+            slot.tasks = fleet.groups.counts(group, idx).live;
+        }
+        if slot.leaf.is_none() && (slot.suits || slot.tasks > 0) {
+            let value = |name: &str| fleet.attribute(idx, fleet.word(name)?);
+            slot.leaf = Some(self.branches.leaf(value));
+        }
+        slot.filed = slot.suits && fleet.takes_besides_amounts(idx, question, 0);
+        if slot.filed {
+            slot.room = fleet.hot(idx).room(self.wants.takes_kept_room);
+            slot.key = self.key(fleet, idx, slot.tasks);
+            slot.filed = self.has_room(&slot);
+        }
+        slot
+    }
+
+    /// Of a view that is kept for one size, only what has room for it is filed.
+    fn has_room(&self, slot: &Slot) -> bool {
+        self.wants.size.is_none_or(|size| slot.room.covers(size))
+    }
+
+    fn key(&self, fleet: &Fleet, idx: InstanceIdx, tasks: u32) -> Key {
+        let hot = fleet.hot(idx);
+        let mut key = Key::ZERO.with(LABEL, fleet.label(idx));
+        for (place, step) in self.chain.steps.iter().enumerate() {
+            match step {
+                Step::CpuFree => key.set(place, hot.cpu_free),
+                Step::MemoryFree => key.set(place, hot.memory_free),
+                Step::TasksOnInstance => key.set(place, tasks),
+                Step::TasksInDomain(_) => {}
+            }
+        }
+        key
+    }
+
+    fn set(&mut self, idx: InstanceIdx, slot: Slot) {
+        let before = std::mem::replace(&mut self.slots[idx.at()], slot);
+        let item = idx.at() as u32;
+        if before.leaf == slot.leaf {
+            let Some(leaf) = slot.leaf else { return };
+            match (before.filed, slot.filed) {
+                (true, true) if before.key == slot.key && before.room == slot.room => {}
+                (true, true) => self.branches.change(leaf, before.key, slot.key, slot.room, item),
+                (true, false) => self.branches.remove(leaf, before.key),
+                (false, true) => self.branches.insert(leaf, slot.key, slot.room, item),
+                (false, false) => {}
+            }
+            self.branches.count(leaf, i64::from(slot.tasks) - i64::from(before.tasks));
+            return;
+        }
+        if let Some(leaf) = before.leaf {
+            if before.filed {
+                self.branches.remove(leaf, before.key);
+            }
+            self.branches.count(leaf, -i64::from(before.tasks));
+        }
+        if let Some(leaf) = slot.leaf {
+            if slot.filed {
+                self.branches.insert(leaf, slot.key, slot.room, item);
+            }
+            self.branches.count(leaf, i64::from(slot.tasks));
+        }
+    }
+
+    /// Between equals, the lowest id, unless the chain ends in `random`: then each is as likely as the other.
+    pub fn choose(&self, need: Room, rng: &mut ChaCha8Rng) -> Option<InstanceIdx> {
+        let item = if self.chain.ends_random {
+            let tied = self.branches.tied();
+            if tied.total == 0 {
+                return None;
+            }
+            tied.nth(rng.random_range(0..u64::from(tied.total)) as u32)
+        } else {
+            self.branches.best(need)
+        };
+        item.map(InstanceIdx::new)
+    }
+
+    /// Tasks of the plan on an instance.
+    pub fn planned(&self, idx: InstanceIdx) -> u32 {
+        self.slots[idx.at()].planned
+    }
+
+    /// How many of the next tasks, at most `most`, go to the instance that was chosen for the first of them.
+    ///
+    /// Where the chain only packs, each task makes the instance it is on a better place than it was, and no other.
+    pub fn run_length(&self, fleet: &Fleet, question: &Question<'_>, idx: InstanceIdx, most: usize) -> u32 {
+        if !self.chain.only_packs() {
+            return 1;
+        }
+        let (slot, need) = (&self.slots[idx.at()], question.need());
+        let goes_on = |length: u32| {
+            let room = slot.room.without(need, length);
+            room.covers(need) && fleet.takes_besides_amounts(idx, question, slot.planned + length)
+        };
+        let mut length = 1;
+        while (length as usize) < most && goes_on(length) {
+            length += 1;
+        }
+        length
+    }
+
+    /// Counts tasks of the plan in on an instance, until the view catches up.
+    pub fn place(&mut self, fleet: &Fleet, question: &Question<'_>, idx: InstanceIdx, tasks: u32) {
+        let mut slot = self.slots[idx.at()];
+        if slot.planned == 0 {
+            self.dirty.push(idx);
+        }
+        slot.planned += tasks;
+        slot.room = slot.room.without(question.need(), tasks);
+        if self.wants.group.is_some() {
+            slot.tasks += tasks;
+        }
+        let Demand { cpu_units, memory_mib, .. } = *question.request.demand;
+        for (place, step) in self.chain.steps.iter().enumerate() {
+            match step {
+                Step::CpuFree => slot.key.set(place, slot.key.get(place) - tasks * cpu_units),
+                Step::MemoryFree => slot.key.set(place, slot.key.get(place) - tasks * memory_mib),
+                Step::TasksOnInstance => slot.key.set(place, slot.tasks),
+                Step::TasksInDomain(_) => {}
+            }
+        }
+        slot.filed = fleet.takes_besides_amounts(idx, question, slot.planned) && self.has_room(&slot);
+        self.set(idx, slot);
+    }
+}
+
+/// Absent when the tasks of the request's group make no difference.
+fn counted_group(request: &Request<'_>) -> Option<GroupIdx> {
+    let spreads = |strategy: &PlacementStrategy| matches!(strategy, PlacementStrategy::Spread(_));
+    let counts = request.strategies.is_empty() || request.strategies.iter().any(spreads);
+    (counts || request.distinct_instance).then_some(request.group)
+}
+
+fn size(request: &Request<'_>) -> Option<Room> {
+    let is_random = |strategy: &PlacementStrategy| *strategy == PlacementStrategy::Random;
+    request.strategies.iter().any(is_random).then(|| request.demand.room())
+}

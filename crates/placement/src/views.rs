@@ -1,0 +1,105 @@
+//! The views a fleet keeps, and what changed since each of them was used.
+//!
+//! A change costs a note in the log. A view reads the notes when it is asked next, so that a change of many instances
+//! costs nothing for the views nobody asks. Views are memory, not state: a plan is the same with any of them, and with
+//! none.
+
+use crate::check::Question;
+use crate::view::{Changed, View};
+use crate::{Fleet, InstanceIdx};
+
+/// Instances in all views together, a hundred bytes or so each. Beyond it, the view that was not used for longest goes.
+const SLOTS_MAX: usize = 1 << 20;
+
+/// Views that are kept however large the fleet is.
+const VIEWS_MIN: usize = 4;
+
+/// Views that are kept however small the fleet is: looking for the one a request needs goes through all of them.
+const VIEWS_MAX: usize = 256;
+
+/// Notes that are kept in a small fleet; in a large one, as many as it has ordinals.
+const NOTES_MIN: usize = 1024;
+
+#[derive(Debug)]
+struct Entry {
+    view: View,
+    /// Notes ever written when it caught up last.
+    seen: u64,
+    /// When it was used last.
+    used: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Views {
+    entries: Vec<Entry>,
+    log: Vec<(InstanceIdx, Changed)>,
+    /// Notes written before the log begins.
+    forgotten: u64,
+    uses: u64,
+}
+
+/// A copy begins without any: it makes its own when it is asked.
+impl Clone for Views {
+    fn clone(&self) -> Self {
+        Views::default()
+    }
+}
+
+/// No two fleets differ in what they remember.
+impl PartialEq for Views {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Views {
+    /// An instance changed, in a fleet of so many ordinals.
+    pub fn note(&mut self, idx: InstanceIdx, changed: Changed, ordinals: usize) {
+        if self.entries.is_empty() {
+            return;
+        }
+        if self.log.len() >= NOTES_MIN.max(ordinals) {
+            // Whoever has not read them by now is as well off looking at everything.
+            self.forgotten += self.log.len() as u64;
+            self.log.clear();
+        }
+        self.log.push((idx, changed));
+    }
+
+    /// Drops all views.
+    pub fn forget(&mut self) {
+        self.entries.clear();
+        self.log.clear();
+    }
+
+    /// The view for a request, up to date.
+    pub fn up_to_date(&mut self, fleet: &Fleet, question: &Question<'_>) -> &mut View {
+        self.uses += 1;
+        let now = self.forgotten + self.log.len() as u64;
+        let known = self.entries.iter().position(|entry| entry.view.is_for(question.request));
+        let at = known.unwrap_or_else(|| {
+            self.make_room(fleet.ordinals());
+            self.entries.push(Entry { view: View::new(question.request), seen: 0, used: 0 });
+            self.entries.len() - 1
+        });
+        let Entry { view, seen, used } = &mut self.entries[at];
+        match seen.checked_sub(self.forgotten) {
+            Some(read) if known.is_some() => view.catch_up(fleet, question, &self.log[read as usize..]),
+            _ => view.build(fleet, question),
+        }
+        (*seen, *used) = (now, self.uses);
+        if self.entries.iter().all(|entry| entry.seen == now) {
+            self.forgotten = now;
+            self.log.clear();
+        }
+        &mut self.entries[at].view
+    }
+
+    fn make_room(&mut self, ordinals: usize) {
+        let most = (SLOTS_MAX / ordinals.max(1)).clamp(VIEWS_MIN, VIEWS_MAX);
+        while self.entries.len() >= most {
+            let oldest = (0..self.entries.len()).min_by_key(|&at| self.entries[at].used);
+            self.entries.swap_remove(oldest.expect("there are as many views as may be"));
+        }
+    }
+}

@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub(crate) type Leaf = u32;
 
 /// A domain among those of its level.
-type Domain = u32;
+pub(crate) type Domain = u32;
 
 /// One shared rank.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ pub(crate) struct Branches {
     branches: Vec<Branch>,
 }
 
-const ROOT: u32 = 0;
+pub(crate) const ROOT: u32 = 0;
 
 impl Branches {
     /// `shared` lists the place and the attribute of every shared rank.
@@ -102,6 +102,39 @@ impl Branches {
             };
         }
         at
+    }
+
+    /// Levels above the leaves.
+    pub fn depth(&self) -> usize {
+        self.levels.len()
+    }
+
+    /// Where a level's rank goes in a key.
+    pub fn place(&self, level: usize) -> usize {
+        self.levels[level].place
+    }
+
+    pub fn order(&self, branch: u32) -> &Order {
+        &self.branches[branch as usize].order
+    }
+
+    pub fn below(&self, branch: u32, domain: Domain) -> Option<u32> {
+        self.branches[branch as usize].below.get(&domain).copied()
+    }
+
+    /// The domain that a branch other than the root is for.
+    pub fn domain(&self, branch: u32) -> Domain {
+        self.branches[branch as usize].above.expect("a branch below another has one above").domain
+    }
+
+    /// Level and domain of each branch from a leaf upwards.
+    pub fn domains(&self, leaf: Leaf) -> impl Iterator<Item = (usize, Domain)> {
+        let mut next = self.branches[leaf as usize].above;
+        std::iter::from_fn(move || {
+            let Above { parent, level, domain } = next?;
+            next = self.branches[parent as usize].above;
+            Some((level as usize, domain))
+        })
     }
 
     pub fn insert(&mut self, leaf: Leaf, key: Key, room: Room, item: u32) {
@@ -164,8 +197,7 @@ impl Branches {
             if best.is_some_and(|(key, _)| key <= slot.key) {
                 break;
             }
-            let above = self.branches[slot.item as usize].above.expect("a branch below another has one above");
-            let rank = tasks[above.domain as usize];
+            let rank = tasks[self.domain(slot.item) as usize];
             // Below, its own rank is not filled in.
             let found = self.best_below(slot.item, depth + 1, need);
             let found = found.map(|(key, item)| (key.with(*place, rank), item));

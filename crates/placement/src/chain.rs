@@ -75,6 +75,17 @@ impl Chain {
         })
     }
 
+    /// The steps as strategies.
+    pub fn strategies(&self) -> Vec<PlacementStrategy> {
+        let strategy = |step: &Step| match step {
+            Step::CpuFree => PlacementStrategy::BinpackCpu,
+            Step::MemoryFree => PlacementStrategy::BinpackMemory,
+            Step::TasksOnInstance => PlacementStrategy::Spread(SpreadField::Instance),
+            Step::TasksInDomain(name) => PlacementStrategy::Spread(SpreadField::Attribute(Arc::clone(name))),
+        };
+        self.steps.iter().map(strategy).collect()
+    }
+
     /// Whether it fills one instance after the other, the first of equals first.
     pub fn only_packs(&self) -> bool {
         let packs = |step: &Step| matches!(step, Step::CpuFree | Step::MemoryFree);

@@ -76,14 +76,14 @@ impl Fleet {
             && mutant!(MemberOfIsIgnored => true, lasting.all(|expression| expression.holds(&facts)))
     }
 
-    /// The checks that tasks can change, but for those of amounts, when the plan already puts `planned` there.
+    /// The checks that tasks can change, but for those of amounts and distinctInstance, when the plan already puts
+    /// `planned` there.
     pub(crate) fn takes_besides_amounts(&self, idx: InstanceIdx, question: &Question<'_>, planned: u32) -> bool {
         let request = question.request;
         let facts = self.facts(idx, (planned > 0).then_some(request.group));
         let mut passing = request.member_of.iter().filter(|expression| expression.looks_at_tasks());
         self.has_ports(idx, request, planned)
             && mutant!(MemberOfIsIgnored => true, passing.all(|expression| expression.holds(&facts)))
-            && !self.is_occupied(idx, request, planned)
     }
 
     fn has_required(&self, idx: InstanceIdx, question: &Question<'_>) -> bool {
@@ -93,7 +93,7 @@ impl Fleet {
     }
 
     /// Whether a task of the group is in the way of one that wants an instance without.
-    fn is_occupied(&self, idx: InstanceIdx, request: &Request<'_>, planned: u32) -> bool {
+    pub(crate) fn is_occupied(&self, idx: InstanceIdx, request: &Request<'_>, planned: u32) -> bool {
         let held = || {
             let on = self.groups.counts(request.group, idx);
             mutant!(DistinctForgetsStopping => on.live, on.held) > 0
@@ -101,7 +101,11 @@ impl Fleet {
         request.distinct_instance && (planned > 0 || held())
     }
 
-    fn has_ports(&self, idx: InstanceIdx, request: &Request<'_>, planned: u32) -> bool {
+    pub(crate) fn is_port_taken(&self, idx: InstanceIdx, port: &PortClaim, kept_for_others: bool) -> bool {
+        is_port_taken(self.node(idx), port, kept_for_others)
+    }
+
+    pub(crate) fn has_ports(&self, idx: InstanceIdx, request: &Request<'_>, planned: u32) -> bool {
         let demand = request.demand;
         let fit = || mutant!(PortsAreShared => true, ports_fit(self.node(idx), demand, !request.takes_kept_room));
         demand.ports.is_empty() || (planned == 0 && fit())
@@ -139,10 +143,15 @@ impl Fleet {
     }
 }
 
+fn is_port_taken(node: &Node, port: &PortClaim, kept_for_others: bool) -> bool {
+    let is_kept = kept_for_others && node.kept.ports.contains(port);
+    is_kept || node.resources.reserved_ports.contains(port) || node.ports_held.contains(port)
+}
+
 fn ports_fit(node: &Node, demand: &Demand, kept_for_others: bool) -> bool {
     let agents_own = &node.resources.reserved_ports;
     let is_kept = |port: &PortClaim| kept_for_others && node.kept.ports.contains(port);
-    let is_taken = |port: &PortClaim| agents_own.contains(port) || node.ports_held.contains(port) || is_kept(port);
+    let is_taken = |port: &PortClaim| is_port_taken(node, port, kept_for_others);
     let kept = node.kept.ports.iter().filter(|port| is_kept(port) && !node.ports_held.contains(port)).count();
     let in_use = agents_own.len() + node.ports_held.len() + kept;
     in_use + demand.ports.len() <= PORTS_PER_INSTANCE_MAX && !demand.ports.iter().any(is_taken)

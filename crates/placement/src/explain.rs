@@ -1,17 +1,181 @@
-//! Why instances refuse: one reason each for an API caller, counts and the closest match for a service's event.
+//! Why instances refuse, and which of the others would be chosen.
 
+use crate::chain::Chain;
 use crate::check::Question;
-use crate::{Fleet, Plan, Reason, Rejection, Request};
-use plimsoll_model::InstanceId;
+use crate::{Fleet, InstanceIdx, Plan, Reason, Rejection, Request};
+use plimsoll_model::{InstanceId, PlacementStrategy, PortClaim, SpreadField};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// All there is to say about one more task: for an API caller, an operator, a service's event.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Explanation {
+    /// ACTIVE instances of the needed kind and capacity provider: those that were asked.
+    pub instances: u32,
+    /// Those that refuse, in order of id, with the first check each fails (RUN-8, RUN-10).
+    pub refused: Vec<(InstanceId, Reason)>,
+    /// What they fail, in the order of the checks. An instance that fails several counts for each.
+    pub obstacles: Vec<Obstacle>,
+    /// The instance that passed the most checks (PL-11).
+    pub closest: Option<Closest>,
+    /// Those that take the task, best first, as many as were asked for.
+    pub candidates: Vec<Candidate>,
+}
+
+/// One thing that instances fail.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Obstacle {
+    pub check: Check,
+    /// Instances that fail it, whatever else they fail.
+    pub instances: u32,
+    /// Instances that would take the task but for it.
+    pub only: u32,
+}
+
+/// A check of one thing: a [`Reason`] with what it is about.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Check {
+    Agent,
+    Attribute(Arc<str>),
+    Cpu,
+    Memory,
+    Port(PortClaim),
+    /// None of the ports is in use, but there are too many (RES-6).
+    PortCount,
+    Gpu,
+    /// By its position among the request's expressions, and its text.
+    MemberOf(usize, Arc<str>),
+    DistinctInstance,
+}
+
+/// What the closest instance lacks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Closest {
+    pub instance: InstanceId,
+    pub reason: Reason,
+    pub fails: Vec<Check>,
+    /// What is missing of each amount.
+    pub cpu_units: u32,
+    pub memory_mib: u32,
+    pub gpus: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Candidate {
+    pub instance: InstanceId,
+    /// In the order of the chain, smallest best: what is free, or the tasks of the group there. `random` has none; what
+    /// is equal before it is drawn from.
+    pub scores: Vec<(PlacementStrategy, u32)>,
+}
 
 impl Fleet {
-    /// Every ACTIVE instance of the needed kind and capacity provider that refuses one more task, in order of id, with the first check it
-    /// fails (RUN-8, RUN-10).
-    pub fn explain(&self, request: &Request<'_>) -> Vec<(InstanceId, Reason)> {
+    /// Every ACTIVE instance of the needed kind and capacity provider that refuses one more task, in order of id, with
+    /// the first check it fails (RUN-8, RUN-10).
+    pub fn refusals(&self, request: &Request<'_>) -> Vec<(InstanceId, Reason)> {
         let question = self.question(request);
         let asked = self.active_of_kind(question.kind);
         asked.filter_map(|idx| Some((self.instance(idx), self.refusal(idx, &question, 0)?))).collect()
+    }
+
+    /// What becomes of one more task and why, with so many of the candidates.
+    pub fn explain(&self, request: &Request<'_>, candidates: usize) -> Explanation {
+        let question = self.question(request);
+        let mut explanation = Explanation::default();
+        let mut obstacles: BTreeMap<Check, (u32, u32)> = BTreeMap::new();
+        let (mut closest, mut taking): (Option<(InstanceIdx, Reason)>, _) = (None, Vec::new());
+        for idx in self.active_of_kind(question.kind) {
+            explanation.instances += 1;
+            let Some(reason) = self.refusal(idx, &question, 0) else {
+                taking.push(idx);
+                continue;
+            };
+            explanation.refused.push((self.instance(idx), reason));
+            if closest.is_none_or(|(_, before)| reason > before) {
+                closest = Some((idx, reason));
+            }
+            let failed = self.failed_checks(idx, &question);
+            let only = u32::from(failed.len() == 1);
+            for check in failed {
+                let counts = obstacles.entry(check).or_default();
+                *counts = (counts.0 + 1, counts.1 + only);
+            }
+        }
+        let obstacle = |(check, (instances, only))| Obstacle { check, instances, only };
+        explanation.obstacles = obstacles.into_iter().map(obstacle).collect();
+        explanation.closest = closest.map(|(idx, reason)| self.closest(idx, reason, &question));
+        explanation.candidates = self.ranked(taking, request, candidates);
+        explanation
+    }
+
+    /// Every check an instance fails, in their order.
+    fn failed_checks(&self, idx: InstanceIdx, question: &Question<'_>) -> Vec<Check> {
+        let Request { demand, takes_kept_room, .. } = *question.request;
+        let (hot, facts) = (self.hot(idx), self.facts(idx, None));
+        let (room, mut failed) = (hot.room(takes_kept_room), Vec::new());
+        if !hot.is_reachable() {
+            failed.push(Check::Agent);
+        }
+        let has = |name: &str| self.word(name).is_some_and(|name| self.attribute(idx, name).is_some());
+        let missing = question.request.required_attributes.iter().filter(|name| !has(name));
+        failed.extend(missing.map(|name| Check::Attribute(Arc::clone(name))));
+        failed.extend((demand.cpu_units > room.cpu).then_some(Check::Cpu));
+        failed.extend((demand.memory_mib > room.memory).then_some(Check::Memory));
+        if !self.has_ports(idx, question.request, 0) {
+            let taken = |port: &&PortClaim| self.is_port_taken(idx, port, !takes_kept_room);
+            let before = failed.len();
+            failed.extend(demand.ports.iter().filter(taken).map(|&port| Check::Port(port)));
+            failed.extend((failed.len() == before).then_some(Check::PortCount));
+        }
+        failed.extend((demand.gpus > room.gpus).then_some(Check::Gpu));
+        for (nth, expression) in question.request.member_of.iter().enumerate() {
+            failed.extend((!expression.holds(&facts)).then(|| Check::MemberOf(nth, expression.source().into())));
+        }
+        failed.extend(self.is_occupied(idx, question.request, 0).then_some(Check::DistinctInstance));
+        failed
+    }
+
+    fn closest(&self, idx: InstanceIdx, reason: Reason, question: &Question<'_>) -> Closest {
+        let Request { demand, takes_kept_room, .. } = *question.request;
+        let room = self.hot(idx).room(takes_kept_room);
+        Closest {
+            instance: self.instance(idx),
+            reason,
+            fails: self.failed_checks(idx, question),
+            cpu_units: demand.cpu_units.saturating_sub(room.cpu),
+            memory_mib: demand.memory_mib.saturating_sub(room.memory),
+            gpus: demand.gpus.saturating_sub(room.gpus),
+        }
+    }
+
+    /// Best first; between equals, lowest id first.
+    fn ranked(&self, taking: Vec<InstanceIdx>, request: &Request<'_>, most: usize) -> Vec<Candidate> {
+        let steps = Chain::new(request.strategies).strategies();
+        let domain_counts = |strategy: &PlacementStrategy| match strategy {
+            PlacementStrategy::Spread(SpreadField::Attribute(name)) => self.live_tasks_by_value(request.group, name),
+            _ => BTreeMap::new(),
+        };
+        let counts: Vec<_> = steps.iter().map(domain_counts).collect();
+        let score = |idx: InstanceIdx, nth: usize| match &steps[nth] {
+            PlacementStrategy::BinpackCpu => self.hot(idx).cpu_free,
+            PlacementStrategy::BinpackMemory => self.hot(idx).memory_free,
+            PlacementStrategy::Spread(SpreadField::Instance) => self.live_tasks(idx, request.group),
+            PlacementStrategy::Spread(SpreadField::Attribute(name)) => {
+                let value = self.word(name).and_then(|name| self.attribute(idx, name));
+                counts[nth].get(&value).copied().unwrap_or(0)
+            }
+            PlacementStrategy::Random => unreachable!("random is no step of a chain"),
+        };
+        let scored = taking.into_iter().map(|idx| {
+            let scores: Vec<u32> = (0..steps.len()).map(|nth| score(idx, nth)).collect();
+            (scores, self.instance(idx))
+        });
+        let mut ranked: Vec<_> = scored.collect();
+        ranked.sort_unstable();
+        let candidate = |(scores, instance): (Vec<u32>, InstanceId)| Candidate {
+            instance,
+            scores: steps.iter().cloned().zip(scores).collect(),
+        };
+        ranked.into_iter().take(most).map(candidate).collect()
     }
 
     /// Why nothing takes one more task on top of what is `planned`.

@@ -334,6 +334,16 @@ impl Fleet {
         counts
     }
 
+    /// Live tasks of a group by the value of an attribute.
+    pub(crate) fn live_tasks_by_value(&self, group: GroupIdx, attribute: &str) -> BTreeMap<Option<Word>, u32> {
+        let name = self.word(attribute);
+        let mut counts = BTreeMap::new();
+        for (idx, tasks) in self.groups.instances(group).filter(|(_, tasks)| tasks.live > 0) {
+            *counts.entry(name.and_then(|name| self.attribute(idx, name))).or_default() += tasks.live;
+        }
+        counts
+    }
+
     /// The groups with a task on an instance that is not STOPPED.
     pub fn groups_on(&self, idx: InstanceIdx) -> impl Iterator<Item = &str> {
         self.groups.on(idx).map(|(group, _)| self.groups.name(group))

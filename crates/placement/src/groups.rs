@@ -91,6 +91,11 @@ impl Groups {
         self.group(group).instances.iter().map(move |&instance| (instance, self.counts(group, instance)))
     }
 
+    /// Instances that hold a task of the group.
+    pub fn spread(&self, group: GroupIdx) -> usize {
+        self.group(group).instances.len()
+    }
+
     /// In order of the group's ordinal; every group with a task on the instance that is not STOPPED.
     pub fn on(&self, instance: InstanceIdx) -> impl Iterator<Item = (GroupIdx, TaskCounts)> {
         self.rows(instance).iter().map(|row| (row.group, row.counts))

@@ -10,17 +10,24 @@ mod branches;
 mod chain;
 mod check;
 mod demand;
+#[cfg(any(test, feature = "oracle"))]
+pub mod equality;
 mod explain;
 mod fleet;
+#[cfg(any(test, feature = "oracle"))]
+mod fuzz;
 mod groups;
 mod kept;
 mod labels;
 mod ladder;
 pub mod mutants;
 
-#[cfg(test)]
-mod oracle;
+#[cfg(any(test, feature = "oracle"))]
+pub mod oracle;
 mod order;
+mod overlay;
+#[cfg(any(test, feature = "oracle"))]
+mod pair;
 mod plan;
 #[cfg(test)]
 mod properties;
@@ -37,6 +44,7 @@ mod views;
 mod words;
 
 pub use demand::demand;
+pub use explain::{Candidate, Check, Closest, Explanation, Obstacle};
 pub use fleet::{Fleet, InstanceIdx, NodeSpec, TaskWasLive};
 pub use groups::GroupIdx;
 pub use query::{Expression, ParseError};

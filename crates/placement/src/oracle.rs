@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Task {
+pub struct Task {
     pub id: TaskId,
     pub instance: InstanceId,
     pub group: &'static str,
@@ -22,7 +22,7 @@ pub(crate) struct Task {
 }
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct World {
+pub struct World {
     pub instances: BTreeMap<InstanceId, (NodeSpec, u32)>,
     pub tasks: Vec<Task>,
     /// What is kept where, and for whom.
@@ -31,7 +31,7 @@ pub(crate) struct World {
 
 /// As [`crate::Request`], owning what it names.
 #[derive(Clone, Debug)]
-pub(crate) struct Wanted {
+pub struct Wanted {
     pub demand: Demand,
     pub required_attributes: Vec<Arc<str>>,
     pub member_of: Vec<Arc<Expression>>,

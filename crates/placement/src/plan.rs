@@ -4,6 +4,7 @@
 //! it is used. What changes when a task is placed is its instance and nothing else, so no other is looked at.
 
 use crate::order::Room;
+use crate::view::Counted;
 use crate::{Demand, Fleet, Plan, Request};
 use rand_chacha::ChaCha8Rng;
 
@@ -17,8 +18,9 @@ impl Fleet {
         }
         let mut views = std::mem::take(&mut self.views);
         let question = self.question(request);
-        let view = views.up_to_date(self, &question);
-        while let Some(idx) = view.choose(question.need(), rng) {
+        let view = views.up_to_date(self, &question, Counted::new(self, request, count));
+        let mut overlay = view.overlay(self, &question);
+        while let Some(idx) = view.choose(overlay.as_ref(), question.need(), rng) {
             let planned = view.planned(idx);
             let tasks = view.run_length(self, &question, idx, count - plan.placed.len());
             plan.placed.extend((planned..planned + tasks).map(|nth| (idx, self.reserve(idx, request.demand, nth))));
@@ -26,6 +28,9 @@ impl Fleet {
                 break;
             }
             view.place(self, &question, idx, tasks);
+            if let Some(overlay) = &mut overlay {
+                view.lay(overlay, self, &question, idx);
+            }
         }
         if plan.placed.len() < count {
             plan.rejection = Some(self.rejection(&question, &plan));

@@ -8,6 +8,7 @@ use crate::branches::{Branches, Leaf};
 use crate::chain::{Chain, Step};
 use crate::check::Question;
 use crate::order::{Key, LABEL, Room};
+use crate::overlay::{FEW, On, Overlay};
 use crate::{Demand, Expression, Fleet, GroupIdx, InstanceIdx, Request};
 use plimsoll_model::{PlacementStrategy, PortClaim};
 use rand::RngExt;
@@ -25,10 +26,34 @@ struct Wants {
     member_of: Vec<Arc<Expression>>,
     ports: Vec<PortClaim>,
     strategies: Vec<PlacementStrategy>,
-    /// Where its tasks count.
-    group: Option<GroupIdx>,
+    counted: Counted,
     /// Where the chain ends in `random`: a draw needs to know how many have room, not only the first.
     size: Option<Room>,
+}
+
+/// Whose tasks a view counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Counted {
+    /// Nobody's: they make no difference to the request.
+    None,
+    /// Nobody's: the group has few, which an [`Overlay`] adds.
+    Few,
+    Of(GroupIdx),
+}
+
+impl Counted {
+    /// For so many more tasks.
+    pub fn new(fleet: &Fleet, request: &Request<'_>, count: usize) -> Self {
+        let spreads = |strategy: &PlacementStrategy| matches!(strategy, PlacementStrategy::Spread(_));
+        let counts = request.strategies.is_empty() || request.strategies.iter().any(spreads);
+        if !counts && !request.distinct_instance {
+            Counted::None
+        } else if size(request).is_none() && fleet.groups.spread(request.group) + count <= FEW {
+            Counted::Few
+        } else {
+            Counted::Of(request.group)
+        }
+    }
 }
 
 /// What a view holds of an instance.
@@ -80,7 +105,7 @@ pub(crate) struct View {
 }
 
 impl View {
-    pub fn new(request: &Request<'_>) -> Self {
+    pub fn new(request: &Request<'_>, counted: Counted) -> Self {
         let chain = Chain::new(request.strategies);
         View {
             wants: Wants {
@@ -92,7 +117,7 @@ impl View {
                 member_of: request.member_of.to_vec(),
                 ports: request.demand.ports.clone(),
                 strategies: request.strategies.to_vec(),
-                group: counted_group(request),
+                counted,
                 size: size(request),
             },
             branches: Branches::new(chain.shared()),
@@ -102,9 +127,9 @@ impl View {
         }
     }
 
-    pub fn is_for(&self, request: &Request<'_>) -> bool {
+    pub fn is_for(&self, request: &Request<'_>, counted: Counted) -> bool {
         let wants = &self.wants;
-        wants.group == counted_group(request)
+        wants.counted == counted
             && wants.size == size(request)
             && wants.external == request.external
             && wants.takes_kept_room == request.takes_kept_room
@@ -168,20 +193,27 @@ impl View {
             slot.suits = fleet.is_there(idx) && fleet.suits_request(idx, question);
             slot.leaf = None;
         }
-        if let Some(group) = self.wants.group {
+        if let Counted::Of(group) = self.wants.counted {
             slot.tasks = fleet.groups.counts(group, idx).live;
         }
-        if slot.leaf.is_none() && (slot.suits || slot.tasks > 0) {
+        let counts = slot.tasks > 0 || (self.wants.counted == Counted::Few && fleet.is_there(idx));
+        if slot.leaf.is_none() && (slot.suits || counts) {
             let value = |name: &str| fleet.attribute(idx, fleet.word(name)?);
             slot.leaf = Some(self.branches.leaf(value));
         }
-        slot.filed = slot.suits && fleet.takes_besides_amounts(idx, question, 0);
+        // What is not there any more is not active.
+        slot.filed = slot.suits && fleet.hot(idx).active && self.passes(fleet, question, idx, 0);
         if slot.filed {
             slot.room = fleet.hot(idx).room(self.wants.takes_kept_room);
             slot.key = self.key(fleet, idx, slot.tasks);
             slot.filed = self.has_room(&slot);
         }
         slot
+    }
+
+    fn passes(&self, fleet: &Fleet, question: &Question<'_>, idx: InstanceIdx, planned: u32) -> bool {
+        let is_free = || self.wants.counted == Counted::Few || !fleet.is_occupied(idx, question.request, planned);
+        fleet.takes_besides_amounts(idx, question, planned) && is_free()
     }
 
     /// Of a view that is kept for one size, only what has room for it is filed.
@@ -233,8 +265,10 @@ impl View {
     }
 
     /// Between equals, the lowest id, unless the chain ends in `random`: then each is as likely as the other.
-    pub fn choose(&self, need: Room, rng: &mut ChaCha8Rng) -> Option<InstanceIdx> {
-        let item = if self.chain.ends_random {
+    pub fn choose(&self, overlay: Option<&Overlay>, need: Room, rng: &mut ChaCha8Rng) -> Option<InstanceIdx> {
+        let item = if let Some(overlay) = overlay {
+            overlay.best(&self.branches, need)
+        } else if self.chain.ends_random {
             let tied = self.branches.tied();
             if tied.total == 0 {
                 return None;
@@ -261,7 +295,10 @@ impl View {
         let (slot, need) = (&self.slots[idx.at()], question.need());
         let goes_on = |length: u32| {
             let room = slot.room.without(need, length);
-            room.covers(need) && fleet.takes_besides_amounts(idx, question, slot.planned + length)
+            let planned = slot.planned + length;
+            room.covers(need)
+                && fleet.takes_besides_amounts(idx, question, planned)
+                && !fleet.is_occupied(idx, question.request, planned)
         };
         let mut length = 1;
         while (length as usize) < most && goes_on(length) {
@@ -278,7 +315,7 @@ impl View {
         }
         slot.planned += tasks;
         slot.room = slot.room.without(question.need(), tasks);
-        if self.wants.group.is_some() {
+        if let Counted::Of(_) = self.wants.counted {
             slot.tasks += tasks;
         }
         let Demand { cpu_units, memory_mib, .. } = *question.request.demand;
@@ -290,16 +327,36 @@ impl View {
                 Step::TasksInDomain(_) => {}
             }
         }
-        slot.filed = fleet.takes_besides_amounts(idx, question, slot.planned) && self.has_room(&slot);
+        slot.filed = self.passes(fleet, question, idx, slot.planned) && self.has_room(&slot);
         self.set(idx, slot);
     }
-}
 
-/// Absent when the tasks of the request's group make no difference.
-fn counted_group(request: &Request<'_>) -> Option<GroupIdx> {
-    let spreads = |strategy: &PlacementStrategy| matches!(strategy, PlacementStrategy::Spread(_));
-    let counts = request.strategies.is_empty() || request.strategies.iter().any(spreads);
-    (counts || request.distinct_instance).then_some(request.group)
+    /// The tasks of the request's group, where the view counts nobody's because they are few.
+    pub fn overlay(&self, fleet: &Fleet, question: &Question<'_>) -> Option<Overlay> {
+        (self.wants.counted == Counted::Few).then(|| {
+            let mut overlay = Overlay::default();
+            for (idx, _) in fleet.groups.instances(question.request.group) {
+                self.lay(&mut overlay, fleet, question, idx);
+            }
+            overlay
+        })
+    }
+
+    /// Brings an overlay up to date with an instance.
+    pub fn lay(&self, overlay: &mut Overlay, fleet: &Fleet, question: &Question<'_>, idx: InstanceIdx) {
+        let (slot, request) = (&self.slots[idx.at()], question.request);
+        let tasks = fleet.groups.counts(request.group, idx).live + slot.planned;
+        let on_instance = self.chain.steps.iter().position(|step| *step == Step::TasksOnInstance);
+        let on = On {
+            item: idx.at() as u32,
+            leaf: slot.leaf.expect("a view that counts nobody's tasks has a leaf for every instance"),
+            key: on_instance.map_or(slot.key, |place| slot.key.with(place, tasks)),
+            room: slot.room,
+            tasks,
+            open: slot.filed && !fleet.is_occupied(idx, request, slot.planned),
+        };
+        overlay.put(&self.branches, on);
+    }
 }
 
 fn size(request: &Request<'_>) -> Option<Room> {

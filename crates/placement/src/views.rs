@@ -5,7 +5,7 @@
 //! none.
 
 use crate::check::Question;
-use crate::view::{Changed, View};
+use crate::view::{Changed, Counted, View};
 use crate::{Fleet, InstanceIdx};
 
 /// Instances in all views together, a hundred bytes or so each. Beyond it, the view that was not used for longest goes.
@@ -73,13 +73,13 @@ impl Views {
     }
 
     /// The view for a request, up to date.
-    pub fn up_to_date(&mut self, fleet: &Fleet, question: &Question<'_>) -> &mut View {
+    pub fn up_to_date(&mut self, fleet: &Fleet, question: &Question<'_>, counted: Counted) -> &mut View {
         self.uses += 1;
         let now = self.forgotten + self.log.len() as u64;
-        let known = self.entries.iter().position(|entry| entry.view.is_for(question.request));
+        let known = self.entries.iter().position(|entry| entry.view.is_for(question.request, counted));
         let at = known.unwrap_or_else(|| {
             self.make_room(fleet.ordinals());
-            self.entries.push(Entry { view: View::new(question.request), seen: 0, used: 0 });
+            self.entries.push(Entry { view: View::new(question.request, counted), seen: 0, used: 0 });
             self.entries.len() - 1
         });
         let Entry { view, seen, used } = &mut self.entries[at];

@@ -54,7 +54,7 @@ impl ClusterCore {
         needs: &Requirements,
     ) -> Vec<(InstanceId, plimsoll_placement::Reason)> {
         let group = self.derived.fleet.group(&blueprint.group);
-        let reasons = self.derived.fleet.explain(&request(blueprint, needs, group));
+        let reasons = self.derived.fleet.refusals(&request(blueprint, needs, group));
         self.derived.fleet.release_group(group);
         reasons
     }

@@ -1,0 +1,66 @@
+//! `cargo run --release --manifest-path benches/Cargo.toml --bin placement [-- --quick]`
+//!
+//! What one placement costs: by strategy, by size of the fleet, with and without constraints, in batches, one by one,
+//! and with tasks that come and go. Prints one table per question, with the targets beside the results.
+
+use plimsoll_benches::fleet::{Setting, memory};
+use plimsoll_benches::{runs, table::Table};
+
+const SIZES: [u32; 4] = [100, 1_000, 10_000, 100_000];
+
+fn main() {
+    let quick = std::env::args().any(|argument| argument == "--quick");
+    let sizes = if quick { &SIZES[..3] } else { &SIZES[..] };
+
+    println!("\nFilling from empty to 95 %, identical tasks in batches of 1,000; ns per placement (plan and add)\n");
+    growth(sizes, |instances, setting| runs::fill(instances, setting, 1_000));
+    println!("\nFilling from empty to 95 %, one task a request; ns per placement (plan and add)\n");
+    growth(sizes, |instances, setting| runs::fill(instances, setting, 1));
+    println!("\nTasks that come and go at 80 % full, eight shapes, one task a request; ns per placement with its release\n");
+    growth(sizes, |instances, setting| runs::churn(instances, setting, 1));
+
+    let mut targets = Table::new(&["target", "wanted", "measured", "met"]);
+    let batch = 1e9 / runs::plan_only(10_000, Setting::named("binpack cpu"), 10_000);
+    targets.target("identical tasks in one batch, 10,000 instances", 1e6, batch, "placements/s");
+    let batch = 1e9 / runs::plan_only(10_000, Setting::named("zones, instances"), 10_000);
+    targets.target("the same, default spread", 1e6, batch, "placements/s");
+    for (what, groups) in [("one group", 1), ("eight groups", 8)] {
+        let mixed = 1e9 / runs::churn(10_000, Setting::named("zones, cpu, memberOf"), groups);
+        let what = format!("mixed stream, memberOf, two strategies, 10,000 instances, {what}");
+        targets.target(&what, 3e5, mixed, "placements/s");
+    }
+    println!("\n{targets}");
+
+    println!("\nThe plain definition beside it, ns per placement\n");
+    let mut oracle = Table::new(&["instances", "tasks", "definition", "engine", "ratio"]);
+    for instances in [100, 1_000] {
+        let setting = Setting::named("zones, cpu, memberOf");
+        let (plain, engine) = runs::beside_oracle(instances, setting);
+        let ratio = format!("{:.0}", plain / engine);
+        oracle.row([format!("{instances}"), format!("{instances}"), format!("{plain:.0}"), format!("{engine:.0}"), ratio]);
+    }
+    println!("{oracle}");
+
+    println!("\nMemory\n");
+    let mut bytes = Table::new(&["instances", "per instance", "per task", "per instance of a view"]);
+    for &instances in &sizes[2..] {
+        let [instance, task, view] = memory(instances);
+        bytes.row([format!("{instances}"), format!("{instance} B"), format!("{task} B"), format!("{view} B")]);
+    }
+    println!("{bytes}");
+}
+
+fn growth(sizes: &[u32], measure: impl Fn(u32, Setting) -> f64) {
+    let mut header = vec!["strategies".to_owned()];
+    header.extend(sizes.iter().map(|size| format!("{size}")));
+    header.push("1,000 to the last".to_owned());
+    let mut table = Table::new(&header.iter().map(String::as_str).collect::<Vec<_>>());
+    for setting in Setting::ALL {
+        let costs: Vec<f64> = sizes.iter().map(|&size| measure(size, *setting)).collect();
+        let growth = costs[costs.len() - 1] / costs[1];
+        let cells = costs.iter().map(|cost| format!("{cost:.0}"));
+        let verdict = if growth < 2.0 { "< 2" } else { "not < 2" };
+        table.row([setting.name.to_owned()].into_iter().chain(cells).chain([format!("{growth:.2} ({verdict})")]));
+    }
+    println!("{table}");
+}

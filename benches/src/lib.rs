@@ -1,0 +1,5 @@
+//! Fleets, streams of requests and the runs that are timed.
+
+pub mod fleet;
+pub mod runs;
+pub mod table;

@@ -43,7 +43,14 @@ impl Stream {
     }
 
     /// Plans so many tasks and adds them; says how many found a place.
-    fn place(&mut self, fleet: &mut Fleet, demand: &Demand, group: GroupIdx, count: usize, into: &mut Vec<Placed>) -> usize {
+    fn place(
+        &mut self,
+        fleet: &mut Fleet,
+        demand: &Demand,
+        group: GroupIdx,
+        count: usize,
+        into: &mut Vec<Placed>,
+    ) -> usize {
         let mut rng = self.rng.clone();
         let plan = fleet.plan(&self.request(demand, group), count, &mut rng);
         self.rng = rng;
@@ -163,8 +170,7 @@ pub fn beside_oracle(instances: u32, setting: Setting) -> (f64, f64) {
     let demand = Demand { cpu_units: 512, memory_mib: 1_024, ..Demand::default() };
     for nth in 0..instances {
         let spec = spec(nth);
-        let reserved =
-            Reserved { cpu_units: demand.cpu_units, memory_mib: demand.memory_mib, ..Reserved::default() };
+        let reserved = Reserved { cpu_units: demand.cpu_units, memory_mib: demand.memory_mib, ..Reserved::default() };
         let idx = fleet.put(spec.clone());
         fleet.add_task(idx, group, &reserved);
         world.tasks.push(Task {

@@ -27,8 +27,7 @@ impl fmt::Display for Table {
         let widths: Vec<usize> =
             (0..self.rows[0].len()).map(|at| self.rows.iter().map(|row| row[at].len()).max().unwrap_or(0)).collect();
         for (nth, row) in self.rows.iter().enumerate() {
-            let cells: Vec<String> =
-                row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
+            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
             writeln!(f, "| {} |", cells.join(" | "))?;
             if nth == 0 {
                 let lines: Vec<String> = widths.iter().map(|&width| "-".repeat(width)).collect();

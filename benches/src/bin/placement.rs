@@ -16,7 +16,9 @@ fn main() {
     growth(sizes, |instances, setting| runs::fill(instances, setting, 1_000));
     println!("\nFilling from empty to 95 %, one task a request; ns per placement (plan and add)\n");
     growth(sizes, |instances, setting| runs::fill(instances, setting, 1));
-    println!("\nTasks that come and go at 80 % full, eight shapes, one task a request; ns per placement with its release\n");
+    println!(
+        "\nTasks that come and go at 80 % full, eight shapes, one task a request; ns per placement with its release\n"
+    );
     growth(sizes, |instances, setting| runs::churn(instances, setting, 1));
 
     let mut targets = Table::new(&["target", "wanted", "measured", "met"]);
@@ -37,7 +39,13 @@ fn main() {
         let setting = Setting::named("zones, cpu, memberOf");
         let (plain, engine) = runs::beside_oracle(instances, setting);
         let ratio = format!("{:.0}", plain / engine);
-        oracle.row([format!("{instances}"), format!("{instances}"), format!("{plain:.0}"), format!("{engine:.0}"), ratio]);
+        oracle.row([
+            format!("{instances}"),
+            format!("{instances}"),
+            format!("{plain:.0}"),
+            format!("{engine:.0}"),
+            ratio,
+        ]);
     }
     println!("{oracle}");
 

@@ -204,3 +204,69 @@ impl Rejection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Demand, Expression, NodeSpec};
+    use plimsoll_model::{Reserved, Resources, Timestamp};
+
+    fn spec(id: u128, zone: &str, cpu_units: u32) -> NodeSpec {
+        NodeSpec {
+            instance: InstanceId::from_u128(id),
+            ec2_instance_id: format!("i-{id}").into(),
+            registered_at: Timestamp::ZERO,
+            agent_version: None,
+            attributes: BTreeMap::from([("zone".into(), Some(zone.into()))]),
+            resources: Resources { cpu_units, memory_mib: 50, ..Resources::default() },
+            active: true,
+            connected: true,
+            damped: false,
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_told_apart_from_what_would_be_chosen() {
+        let mut fleet = Fleet::new();
+        for (id, zone, cpu_units) in [(1, "a", 5), (2, "b", 5), (3, "b", 90), (4, "a", 90), (5, "a", 40)] {
+            fleet.put(spec(id, zone, cpu_units));
+        }
+        fleet.put(NodeSpec { connected: false, ..spec(6, "a", 90) });
+        let (in_a, group) = (Expression::parse("attribute:zone == a").unwrap(), fleet.group("service:web"));
+        let full = fleet.idx(InstanceId::from_u128(5)).unwrap();
+        fleet.add_task(full, group, &Reserved { cpu_units: 5, ..Reserved::default() });
+        let demand = Demand { cpu_units: 10, ..Demand::default() };
+        let strategies = [PlacementStrategy::Spread(SpreadField::Instance), PlacementStrategy::BinpackCpu];
+        let request = Request {
+            demand: &demand,
+            required_attributes: &[],
+            member_of: &[Arc::new(in_a)],
+            distinct_instance: false,
+            group,
+            strategies: &strategies,
+            external: false,
+            takes_kept_room: false,
+            capacity_provider: None,
+        };
+        let explanation = fleet.explain(&request, 1);
+        let id = InstanceId::from_u128;
+        assert_eq!(explanation.instances, 6);
+        let refused = [(id(1), Reason::Cpu), (id(2), Reason::Cpu), (id(3), Reason::MemberOf), (id(6), Reason::Agent)];
+        assert_eq!(explanation.refused, refused);
+        let member_of = Check::MemberOf(0, "attribute:zone == a".into());
+        let obstacle = |check: &Check, instances, only| Obstacle { check: check.clone(), instances, only };
+        let obstacles = [obstacle(&Check::Agent, 1, 1), obstacle(&Check::Cpu, 2, 1), obstacle(&member_of, 2, 1)];
+        assert_eq!(explanation.obstacles, obstacles);
+        let closest = explanation.closest.unwrap();
+        assert_eq!((closest.instance, closest.reason, closest.fails), (id(3), Reason::MemberOf, vec![member_of]));
+        assert_eq!((closest.cpu_units, closest.memory_mib, closest.gpus), (0, 0, 0));
+        let scores: Vec<u32> = explanation.candidates[0].scores.iter().map(|(_, score)| *score).collect();
+        assert_eq!((explanation.candidates.len(), explanation.candidates[0].instance, scores), (1, id(4), vec![0, 90]));
+
+        let larger = Demand { cpu_units: 100, memory_mib: 60, gpus: 2, ..Demand::default() };
+        let closest = fleet.explain(&Request { demand: &larger, member_of: &[], ..request }, 1).closest.unwrap();
+        assert_eq!((closest.instance, closest.reason), (id(1), Reason::Cpu));
+        assert_eq!((closest.cpu_units, closest.memory_mib, closest.gpus), (95, 10, 2));
+        assert_eq!(closest.fails, [Check::Cpu, Check::Memory, Check::Gpu]);
+    }
+}

@@ -41,6 +41,7 @@ mod terms;
 mod victims;
 mod view;
 mod views;
+mod wants;
 mod words;
 
 pub use demand::demand;

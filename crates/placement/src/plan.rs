@@ -4,7 +4,7 @@
 //! it is used. What changes when a task is placed is its instance and nothing else, so no other is looked at.
 
 use crate::order::Room;
-use crate::view::Counted;
+use crate::wants::Counted;
 use crate::{Demand, Fleet, Plan, Request};
 use rand_chacha::ChaCha8Rng;
 

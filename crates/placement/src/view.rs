@@ -8,53 +8,11 @@ use crate::branches::{Branches, Leaf};
 use crate::chain::{Chain, Step};
 use crate::check::Question;
 use crate::order::{Key, LABEL, Room};
-use crate::overlay::{FEW, On, Overlay};
-use crate::{Demand, Expression, Fleet, GroupIdx, InstanceIdx, Request};
-use plimsoll_model::{PlacementStrategy, PortClaim};
+use crate::overlay::{On, Overlay};
+use crate::wants::{Counted, Wants};
+use crate::{Demand, Fleet, InstanceIdx, Request};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use std::sync::Arc;
-
-/// What sets one view apart from another: all of a request that its ranking depends on.
-#[derive(Debug)]
-struct Wants {
-    external: bool,
-    takes_kept_room: bool,
-    distinct_instance: bool,
-    capacity_provider: Option<Arc<str>>,
-    required_attributes: Vec<Arc<str>>,
-    member_of: Vec<Arc<Expression>>,
-    ports: Vec<PortClaim>,
-    strategies: Vec<PlacementStrategy>,
-    counted: Counted,
-    /// Where the chain ends in `random`: a draw needs to know how many have room, not only the first.
-    size: Option<Room>,
-}
-
-/// Whose tasks a view counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Counted {
-    /// Nobody's: they make no difference to the request.
-    None,
-    /// Nobody's: the group has few, which an [`Overlay`] adds.
-    Few,
-    Of(GroupIdx),
-}
-
-impl Counted {
-    /// For so many more tasks.
-    pub fn new(fleet: &Fleet, request: &Request<'_>, count: usize) -> Self {
-        let spreads = |strategy: &PlacementStrategy| matches!(strategy, PlacementStrategy::Spread(_));
-        let counts = request.strategies.is_empty() || request.strategies.iter().any(spreads);
-        if !counts && !request.distinct_instance {
-            Counted::None
-        } else if size(request).is_none() && fleet.groups.spread(request.group) + count <= FEW {
-            Counted::Few
-        } else {
-            Counted::Of(request.group)
-        }
-    }
-}
 
 /// What a view holds of an instance.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -91,13 +49,13 @@ pub(crate) enum Changed {
     Spec,
 }
 
-/// Branches a view may have beyond two per ordinal before it is built anew.
+/// Branches a view may have beyond those of a fleet where every instance has domains of its own, before it is built anew.
 const SPARE_BRANCHES: usize = 1024;
 
 #[derive(Debug)]
 pub(crate) struct View {
-    wants: Wants,
-    pub chain: Chain,
+    pub wants: Wants,
+    chain: Chain,
     slots: Vec<Slot>,
     branches: Branches,
     /// Instances that stand as if a plan were carried out.
@@ -108,37 +66,12 @@ impl View {
     pub fn new(request: &Request<'_>, counted: Counted) -> Self {
         let chain = Chain::new(request.strategies);
         View {
-            wants: Wants {
-                external: request.external,
-                takes_kept_room: request.takes_kept_room,
-                distinct_instance: request.distinct_instance,
-                capacity_provider: request.capacity_provider.map(Arc::from),
-                required_attributes: request.required_attributes.to_vec(),
-                member_of: request.member_of.to_vec(),
-                ports: request.demand.ports.clone(),
-                strategies: request.strategies.to_vec(),
-                counted,
-                size: size(request),
-            },
+            wants: Wants::new(request, counted),
             branches: Branches::new(chain.shared()),
             chain,
             slots: Vec::new(),
             dirty: Vec::new(),
         }
-    }
-
-    pub fn is_for(&self, request: &Request<'_>, counted: Counted) -> bool {
-        let wants = &self.wants;
-        wants.counted == counted
-            && wants.size == size(request)
-            && wants.external == request.external
-            && wants.takes_kept_room == request.takes_kept_room
-            && wants.distinct_instance == request.distinct_instance
-            && wants.capacity_provider.as_deref() == request.capacity_provider
-            && wants.ports == request.demand.ports
-            && wants.strategies == request.strategies
-            && wants.member_of == request.member_of
-            && wants.required_attributes == request.required_attributes
     }
 
     /// Looks at every instance anew.
@@ -176,7 +109,7 @@ impl View {
             self.follow(fleet, question, idx, changed);
         }
         // Values of attributes come and go, their branches stay.
-        if self.branches.len() > 2 * self.slots.len() + SPARE_BRANCHES {
+        if self.branches.len() > (self.branches.depth() + 1) * self.slots.len() + SPARE_BRANCHES {
             self.build(fleet, question);
         }
     }
@@ -357,9 +290,4 @@ impl View {
         };
         overlay.put(&self.branches, on);
     }
-}
-
-fn size(request: &Request<'_>) -> Option<Room> {
-    let is_random = |strategy: &PlacementStrategy| *strategy == PlacementStrategy::Random;
-    request.strategies.iter().any(is_random).then(|| request.demand.room())
 }

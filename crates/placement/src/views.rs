@@ -5,7 +5,8 @@
 //! none.
 
 use crate::check::Question;
-use crate::view::{Changed, Counted, View};
+use crate::view::{Changed, View};
+use crate::wants::Counted;
 use crate::{Fleet, InstanceIdx};
 
 /// Instances in all views together, a hundred bytes or so each. Beyond it, the view that was not used for longest goes.
@@ -76,7 +77,7 @@ impl Views {
     pub fn up_to_date(&mut self, fleet: &Fleet, question: &Question<'_>, counted: Counted) -> &mut View {
         self.uses += 1;
         let now = self.forgotten + self.log.len() as u64;
-        let known = self.entries.iter().position(|entry| entry.view.is_for(question.request, counted));
+        let known = self.entries.iter().position(|entry| entry.view.wants.is_for(question.request, counted));
         let at = known.unwrap_or_else(|| {
             self.make_room(fleet.ordinals());
             self.entries.push(Entry { view: View::new(question.request, counted), seen: 0, used: 0 });

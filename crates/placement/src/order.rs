@@ -64,8 +64,12 @@ impl Room {
         (self.cpu >= need.cpu) & (self.memory >= need.memory) & (self.gpus >= need.gpus)
     }
 
+    /// The smaller of each amount.
+    pub fn least(self, other: Room) -> Room {
+        Room { cpu: self.cpu.min(other.cpu), memory: self.memory.min(other.memory), gpus: self.gpus.min(other.gpus) }
+    }
+
     /// What is left beside so many tasks, each of which finds room.
-    #[must_use]
     pub fn without(self, need: Room, tasks: u32) -> Room {
         let left = |has: u32, need: u32| has - need * tasks;
         Room { cpu: left(self.cpu, need.cpu), memory: left(self.memory, need.memory), gpus: left(self.gpus, need.gpus) }
@@ -285,10 +289,13 @@ impl Order {
     /// Takes out the entry with this key.
     pub fn remove(&mut self, key: Key) {
         let (path, leaf) = self.descend(key);
-        let removed = {
-            let slots = &mut self.nodes[leaf as usize].slots;
-            slots.remove(position(slots, key))
-        };
+        let at = position(&self.nodes[leaf as usize].slots, key);
+        self.remove_at(&path, leaf, at);
+    }
+
+    fn remove_at(&mut self, path: &Path, leaf: u32, at: usize) {
+        let removed = self.nodes[leaf as usize].slots.remove(at);
+        let key = removed.key;
         let mut below = leaf;
         for (node, at) in path.upwards() {
             let is_empty = self.nodes[below as usize].slots.is_empty();
@@ -321,7 +328,7 @@ impl Order {
                 // In front of the whole leaf it could belong to the leaf before.
                 && (at > 0 || key > before || path.upwards().all(|(_, at)| at == 0)));
         if !stays {
-            self.remove(before);
+            self.remove_at(&path, leaf, at);
             self.insert(key, room, item);
             return;
         }

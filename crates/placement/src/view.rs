@@ -58,6 +58,8 @@ pub(crate) struct View {
     chain: Chain,
     slots: Vec<Slot>,
     branches: Branches,
+    /// The smallest of each amount that was ever asked for; who has less is not filed, and not in the way of a search.
+    least: Room,
     /// Instances that stand as if a plan were carried out.
     dirty: Vec<InstanceIdx>,
 }
@@ -67,6 +69,7 @@ impl View {
         let chain = Chain::new(request.strategies);
         View {
             wants: Wants::new(request, counted),
+            least: request.demand.room(),
             branches: Branches::new(chain.shared()),
             chain,
             slots: Vec::new(),
@@ -139,7 +142,7 @@ impl View {
         if slot.filed {
             slot.room = fleet.hot(idx).room(self.wants.takes_kept_room);
             slot.key = self.key(fleet, idx, slot.tasks);
-            slot.filed = self.has_room(&slot);
+            slot.filed = slot.room.covers(self.least);
         }
         slot
     }
@@ -149,9 +152,10 @@ impl View {
         fleet.takes_besides_amounts(idx, question, planned) && is_free()
     }
 
-    /// Of a view that is kept for one size, only what has room for it is filed.
-    fn has_room(&self, slot: &Slot) -> bool {
-        self.wants.size.is_none_or(|size| slot.room.covers(size))
+    /// Makes the view ready for a request of this size; says whether it has to be built anew for it.
+    pub fn must_widen(&mut self, need: Room) -> bool {
+        let least = self.least.least(need);
+        std::mem::replace(&mut self.least, least) != least
     }
 
     fn key(&self, fleet: &Fleet, idx: InstanceIdx, tasks: u32) -> Key {
@@ -260,7 +264,7 @@ impl View {
                 Step::TasksInDomain(_) => {}
             }
         }
-        slot.filed = self.passes(fleet, question, idx, slot.planned) && self.has_room(&slot);
+        slot.filed = self.passes(fleet, question, idx, slot.planned) && slot.room.covers(self.least);
         self.set(idx, slot);
     }
 

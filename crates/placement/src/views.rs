@@ -84,8 +84,9 @@ impl Views {
             self.entries.len() - 1
         });
         let Entry { view, seen, used } = &mut self.entries[at];
+        let widens = view.must_widen(question.need());
         match seen.checked_sub(self.forgotten) {
-            Some(read) if known.is_some() => view.catch_up(fleet, question, &self.log[read as usize..]),
+            Some(read) if known.is_some() && !widens => view.catch_up(fleet, question, &self.log[read as usize..]),
             _ => view.build(fleet, question),
         }
         (*seen, *used) = (now, self.uses);

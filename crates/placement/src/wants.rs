@@ -18,7 +18,8 @@ pub(crate) struct Wants {
     ports: Vec<PortClaim>,
     strategies: Vec<PlacementStrategy>,
     pub counted: Counted,
-    /// Where the chain ends in `random`: a draw needs to know how many have room, not only the first.
+    /// Where the chain ends in `random`: a draw needs to know how many have room, not only the first, so that all the
+    /// requests of a view are of one size.
     pub size: Option<Room>,
 }
 

@@ -1,17 +1,37 @@
-//! `cargo run --release --manifest-path benches/Cargo.toml --bin placement [-- --quick]`
+//! `cargo run --release --manifest-path benches/Cargo.toml -- tables [--sizes 100,1000,10000]`
 //!
 //! What one placement costs: by strategy, by size of the fleet, with and without constraints, in batches, one by one,
 //! and with tasks that come and go. Prints one table per question, with the targets beside the results.
+//!
+//! `cargo run --release --manifest-path benches/Cargo.toml -- equality [--operations 10000000] [--seed 1]`
+//!
+//! Leads the fleet and its plain definition through random operations, and ends with a panic at the first difference.
 
 use plimsoll_benches::fleet::{Setting, memory};
-use plimsoll_benches::{runs, table::Table};
+use plimsoll_benches::{equality, runs, table::Table};
+use std::fmt::Debug;
+use std::str::FromStr;
 
 const SIZES: [u32; 4] = [100, 1_000, 10_000, 100_000];
 
 fn main() {
-    let quick = std::env::args().any(|argument| argument == "--quick");
-    let sizes = if quick { &SIZES[..3] } else { &SIZES[..] };
+    match std::env::args().nth(1).as_deref() {
+        Some("tables") => tables(&option("--sizes").unwrap_or(SIZES.to_vec())),
+        Some("equality") => {
+            let number = |name| option(name).map(|numbers: Vec<u64>| numbers[0]);
+            equality::run(number("--operations").unwrap_or(1_000_000), number("--seed").unwrap_or(1));
+        }
+        other => panic!("expected tables or equality, not {other:?}"),
+    }
+}
 
+/// The numbers behind an option, separated by commas.
+fn option<N: FromStr<Err: Debug>>(name: &str) -> Option<Vec<N>> {
+    let text = std::env::args().skip_while(|argument| argument != name).nth(1)?;
+    Some(text.split(',').map(|number| number.parse().expect("options are numbers")).collect())
+}
+
+fn tables(sizes: &[u32]) {
     println!("\nFilling from empty to 95 %, identical tasks in batches of 1,000; ns per placement (plan and add)\n");
     growth(sizes, |instances, setting| runs::fill(instances, setting, 1_000));
     println!("\nFilling from empty to 95 %, one task a request; ns per placement (plan and add)\n");
@@ -51,7 +71,7 @@ fn main() {
 
     println!("\nMemory\n");
     let mut bytes = Table::new(&["instances", "per instance", "per task", "per instance of a view"]);
-    for &instances in &sizes[2..] {
+    for &instances in sizes.iter().filter(|&&size| size >= 10_000) {
         let [instance, task, view] = memory(instances);
         bytes.row([format!("{instances}"), format!("{instance} B"), format!("{task} B"), format!("{view} B")]);
     }

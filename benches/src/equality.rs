@@ -1,5 +1,3 @@
-//! `cargo run --release --manifest-path benches/Cargo.toml --bin equality -- --operations 10000000 --seed 1`
-//!
 //! Leads the fleet and its plain definition through random operations and ends with a panic at the first difference.
 
 use std::time::Instant;
@@ -7,8 +5,7 @@ use std::time::Instant;
 /// Operations between two lines of progress.
 const CHUNK: u64 = 500_000;
 
-fn main() {
-    let (operations, seed) = (argument("--operations", 1_000_000), argument("--seed", 1));
+pub fn run(operations: u64, seed: u64) {
     let begun = Instant::now();
     let mut done = 0;
     while done < operations {
@@ -17,10 +14,4 @@ fn main() {
         done += chunk;
         println!("{done} operations are equal after {:.0?}", begun.elapsed());
     }
-}
-
-fn argument(name: &str, default: u64) -> u64 {
-    let mut arguments = std::env::args().skip_while(|argument| argument != name).skip(1);
-    let Some(text) = arguments.next() else { return default };
-    text.parse().unwrap_or_else(|error| panic!("{name} {text}: {error}"))
 }

@@ -3,11 +3,15 @@
 //! What one placement costs: by strategy, by size of the fleet, with and without constraints, in batches, one by one,
 //! and with tasks that come and go. Prints one table per question, with the targets beside the results.
 //!
+//! `cargo run --release --manifest-path benches/Cargo.toml -- memory [--instances 100000]`
+//!
+//! Bytes per instance, task and view, of a process that has done nothing else.
+//!
 //! `cargo run --release --manifest-path benches/Cargo.toml -- equality [--operations 10000000] [--seed 1]`
 //!
 //! Leads the fleet and its plain definition through random operations, and ends with a panic at the first difference.
 
-use plimsoll_benches::fleet::{Setting, memory};
+use plimsoll_benches::fleet::{self, Setting};
 use plimsoll_benches::{equality, runs, table::Table};
 use std::fmt::Debug;
 use std::str::FromStr;
@@ -17,11 +21,12 @@ const SIZES: [u32; 4] = [100, 1_000, 10_000, 100_000];
 fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("tables") => tables(&option("--sizes").unwrap_or(SIZES.to_vec())),
+        Some("memory") => memory(option("--instances").map_or(100_000, |numbers: Vec<u32>| numbers[0])),
         Some("equality") => {
             let number = |name| option(name).map(|numbers: Vec<u64>| numbers[0]);
             equality::run(number("--operations").unwrap_or(1_000_000), number("--seed").unwrap_or(1));
         }
-        other => panic!("expected tables or equality, not {other:?}"),
+        other => panic!("expected tables, memory or equality, not {other:?}"),
     }
 }
 
@@ -68,24 +73,22 @@ fn tables(sizes: &[u32]) {
         ]);
     }
     println!("{oracle}");
+}
 
-    println!("\nMemory\n");
-    let mut bytes = Table::new(&["instances", "per instance", "per task", "per instance of a view"]);
-    for &instances in sizes.iter().filter(|&&size| size >= 10_000) {
-        let [instance, task, view] = memory(instances);
-        bytes.row([format!("{instances}"), format!("{instance} B"), format!("{task} B"), format!("{view} B")]);
-    }
-    println!("{bytes}");
+fn memory(instances: u32) {
+    let [instance, task, view] = fleet::memory(instances);
+    println!("{instances} instances: {instance} B each, {task} B per task, {view} B per instance of a view");
 }
 
 fn growth(sizes: &[u32], measure: impl Fn(u32, Setting) -> f64) {
     let mut header = vec!["strategies".to_owned()];
     header.extend(sizes.iter().map(|size| format!("{size}")));
-    header.push("1,000 to the last".to_owned());
+    header.push("last / 1,000".to_owned());
+    let thousand = sizes.iter().position(|&size| size == 1_000).unwrap_or(0);
     let mut table = Table::new(&header.iter().map(String::as_str).collect::<Vec<_>>());
     for setting in Setting::ALL {
         let costs: Vec<f64> = sizes.iter().map(|&size| measure(size, *setting)).collect();
-        let growth = costs[costs.len() - 1] / costs[1];
+        let growth = costs[costs.len() - 1] / costs[thousand];
         let cells = costs.iter().map(|cost| format!("{cost:.0}"));
         let verdict = if growth < 2.0 { "< 2" } else { "not < 2" };
         table.row([setting.name.to_owned()].into_iter().chain(cells).chain([format!("{growth:.2} ({verdict})")]));

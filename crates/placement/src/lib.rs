@@ -21,6 +21,7 @@ mod kept;
 mod labels;
 mod ladder;
 pub mod mutants;
+pub mod policy;
 
 #[cfg(any(test, feature = "oracle"))]
 pub mod oracle;

@@ -1,0 +1,22 @@
+//! One stream of random numbers per seed and purpose: a policy that draws more does not change the workload, so every
+//! policy meets the same tasks and the same node order.
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    TaskOrder = 1,
+    Inflation = 2,
+    NodeOrder = 3,
+    Policy = 4,
+    Needs = 5,
+    Arrivals = 6,
+    Lifetimes = 7,
+}
+
+pub fn stream(seed: u64, purpose: Purpose) -> ChaCha8Rng {
+    let mut chance = ChaCha8Rng::seed_from_u64(seed);
+    chance.set_stream(purpose as u64);
+    chance
+}

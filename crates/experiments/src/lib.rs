@@ -1,0 +1,20 @@
+//! Placement experiments: traces, the placement-only engine, metrics, bounds, statistics and reports.
+//!
+//! Everything here is computed from texts and seeds. Files, threads and clocks belong to whoever calls; runs are
+//! numbered, independent of one another, and give the same result in any order.
+
+pub mod bounds;
+mod chance;
+mod cluster;
+pub mod engine;
+pub mod read;
+pub mod reproduce;
+mod spec;
+mod statistics;
+mod workload;
+
+pub use chance::{Purpose, stream};
+pub use cluster::{Amounts, Cluster, DIMENSIONS, NamedNode};
+pub use spec::PolicySpec;
+pub use statistics::{CONFIDENCE, Paired, Summary};
+pub use workload::{Arrival, Shape, TYPICAL_PERCENT, Workload, timeless};

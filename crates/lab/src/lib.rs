@@ -1,0 +1,43 @@
+//! `plimsoll sim`: the files, threads, clock and terminal around placement experiments. What an experiment is and what
+//! comes out of it is `plimsoll-experiments`.
+
+mod data;
+mod error;
+mod parallel;
+mod reproduce;
+mod verdict;
+
+pub use error::Error;
+pub use parallel::Workers;
+
+use clap::{Args, Subcommand};
+
+/// Placement experiments: traces, policies, seeds, confidence intervals
+#[derive(Debug, Args)]
+pub struct SimFlags {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Reproduce(reproduce::ReproduceFlags),
+}
+
+/// Whether all went as it should: the exit status of `plimsoll sim`.
+pub fn run(flags: &SimFlags) -> Result<bool, Error> {
+    match &flags.command {
+        Command::Reproduce(flags) => reproduce::run(flags),
+    }
+}
+
+/// An error with what caused it, on one line.
+pub fn full_message(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        message.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    message
+}

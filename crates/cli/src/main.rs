@@ -36,6 +36,7 @@ enum Command {
     Agent(Box<agent::AgentFlags>),
     Bench(Box<bench::BenchFlags>),
     Plan(Box<plan::PlanFlags>),
+    Sim(Box<plimsoll_lab::SimFlags>),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +45,10 @@ fn main() -> ExitCode {
         return plimsoll_agent::process::shim_main(args);
     }
     let cli = Cli::parse();
+    // Experiments compute on threads of their own; there is nothing to wait for.
+    if let Command::Sim(flags) = &cli.command {
+        return sim(flags);
+    }
     // What dev prints is for reading and pasting; a log between the lines would only be in the way.
     let default = if matches!(cli.command, Command::Dev(_)) { "warn" } else { "info" };
     logging::start(&cli.logging, default);
@@ -60,6 +65,17 @@ fn main() -> ExitCode {
     }
 }
 
+fn sim(flags: &plimsoll_lab::SimFlags) -> ExitCode {
+    match plimsoll_lab::run(flags) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("plimsoll: {}", plimsoll_lab::full_message(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Dev(flags) => dev::run(*flags).await,
@@ -67,5 +83,6 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Agent(flags) => agent::run(*flags).await,
         Command::Bench(flags) => bench::run(*flags).await,
         Command::Plan(flags) => plan::run(*flags).await,
+        Command::Sim(_) => unreachable!("experiments are run before there is a runtime"),
     }
 }

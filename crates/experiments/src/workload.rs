@@ -57,6 +57,10 @@ impl Shapes {
 /// Typical tasks cover so much of a workload; the rest is rare (the FGD paper's choice).
 pub const TYPICAL_PERCENT: u64 = 95;
 
+/// Shapes that are asked whether they fit on a node, for what is stranded. Where sizes are continuous every task has a
+/// shape of its own; the small ones decide.
+pub const FREQUENT_MAX: usize = 64;
+
 impl Workload {
     pub fn task(&self, arrival: &Arrival) -> &Task {
         &self.shapes[arrival.shape as usize].task
@@ -87,6 +91,27 @@ impl Workload {
             typical.push(Typical { task: Task { cpu_milli, memory_mib: 0, gpus, gpu_milli, models }, weight });
         }
         typical
+    }
+
+    /// The most frequent needs, memory included, until they cover [`TYPICAL_PERCENT`] of the tasks; at most
+    /// [`FREQUENT_MAX`], the smallest CPU first.
+    pub fn frequent(&self) -> Vec<Task> {
+        let mut counts = vec![0u64; self.shapes.len()];
+        self.arrivals.iter().for_each(|one| counts[one.shape as usize] += 1);
+        let mut order: Vec<usize> = (0..counts.len()).filter(|shape| counts[*shape] > 0).collect();
+        order.sort_by_key(|shape| std::cmp::Reverse(counts[*shape]));
+        let enough = self.arrivals.len() as u64 * TYPICAL_PERCENT;
+        let mut covered = 0;
+        let mut frequent: Vec<Task> = Vec::new();
+        for shape in order.into_iter().take(FREQUENT_MAX) {
+            if covered * 100 >= enough {
+                break;
+            }
+            covered += counts[shape];
+            frequent.push(self.shapes[shape].task);
+        }
+        frequent.sort();
+        frequent
     }
 
     /// The same tasks in a random order, without times.

@@ -1,5 +1,6 @@
 //! What can go wrong around an experiment.
 
+use plimsoll_experiments::experiment::ExperimentError;
 use plimsoll_experiments::read::ReadError;
 use std::path::PathBuf;
 
@@ -15,4 +16,6 @@ pub enum Error {
     Missing { data: PathBuf, folder: &'static str, file: String },
     #[error(transparent)]
     Trace(#[from] ReadError),
+    #[error(transparent)]
+    Experiment(#[from] ExperimentError),
 }

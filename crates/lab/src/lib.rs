@@ -3,8 +3,11 @@
 
 mod data;
 mod error;
+mod experiment;
 mod parallel;
+mod policies;
 mod reproduce;
+mod timing;
 mod verdict;
 
 pub use error::Error;
@@ -13,6 +16,9 @@ pub use parallel::Workers;
 use clap::{Args, Subcommand};
 
 /// Placement experiments: traces, policies, seeds, confidence intervals
+///
+/// `reproduce` shows that the policies here give published numbers; `run` makes an experiment of your own; `policies`
+/// lists what can be compared. No server, no nodes: tasks are placed in memory by the policies of the placement crate.
 #[derive(Debug, Args)]
 pub struct SimFlags {
     #[command(subcommand)]
@@ -22,12 +28,19 @@ pub struct SimFlags {
 #[derive(Debug, Subcommand)]
 enum Command {
     Reproduce(reproduce::ReproduceFlags),
+    Run(experiment::RunFlags),
+    Policies(policies::PoliciesFlags),
 }
 
 /// Whether all went as it should: the exit status of `plimsoll sim`.
 pub fn run(flags: &SimFlags) -> Result<bool, Error> {
     match &flags.command {
         Command::Reproduce(flags) => reproduce::run(flags),
+        Command::Run(flags) => experiment::run(flags),
+        Command::Policies(_) => {
+            policies::print();
+            Ok(true)
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Expected beside obtained, for people and as CSV.
 
 use comfy_table::{CellAlignment, Table};
+use plimsoll_experiments::output::csv_of;
 use plimsoll_experiments::reproduce::{Cell, Verdict};
 
 pub fn print(verdict: &Verdict) {
@@ -31,12 +32,14 @@ pub fn print(verdict: &Verdict) {
 }
 
 pub fn csv(verdict: &Verdict) -> String {
-    let mut text = String::from("row,column,expected,obtained,half_width_95,difference,tolerance,outcome\n");
-    for cell in &verdict.cells {
-        let numbers = numbers(cell).join(",");
-        text.push_str(&format!("{:?},{:?},{numbers},{}\n", cell.row, cell.column, outcome(cell)));
-    }
-    text
+    let columns = ["row", "column", "expected", "obtained", "half_width_95", "difference", "tolerance", "outcome"];
+    let rows = verdict.cells.iter().map(|cell| {
+        let mut row = vec![cell.row.clone(), cell.column.clone()];
+        row.extend(numbers(cell));
+        row.push(outcome(cell).to_owned());
+        row
+    });
+    csv_of(std::iter::once(columns.map(str::to_owned).to_vec()).chain(rows))
 }
 
 /// Expected, obtained, half width, difference, tolerance; empty where there is none.

@@ -28,6 +28,10 @@ impl Selection {
     }
 }
 
+/// Shapes that have a board. Where sizes are continuous nearly every task has a shape of its own, and nothing is gained
+/// by keeping its scores.
+const BOARDS_MAX: usize = 512;
+
 /// Nodes in the order that breaks ties.
 #[derive(Clone, Debug)]
 pub struct Pool {
@@ -39,6 +43,8 @@ pub struct Pool {
     /// Changes before `changes[0]`.
     dropped: u64,
     boards: Vec<Option<Board>>,
+    /// For all shapes from [`BOARDS_MAX`]: rare ones, scored from scratch each time.
+    passing: Option<Board>,
     selection: Selection,
 }
 
@@ -46,7 +52,7 @@ impl Pool {
     pub fn new(shapes: impl IntoIterator<Item = NodeShape>, selection: Selection) -> Self {
         let nodes: Vec<Node> = shapes.into_iter().map(Node::empty).collect();
         let versions = vec![0; nodes.len()];
-        Pool { nodes, versions, changes: Vec::new(), dropped: 0, boards: Vec::new(), selection }
+        Pool { nodes, versions, changes: Vec::new(), dropped: 0, boards: Vec::new(), passing: None, selection }
     }
 
     pub fn nodes(&self) -> &[Node] {
@@ -73,9 +79,9 @@ impl Pool {
         policy: &dyn Policy,
         chance: &mut dyn Rng,
     ) -> Option<(usize, Claim)> {
-        self.catch_up(shape, task, policy);
-        let board = self.boards[shape].as_ref()?;
-        let node = match self.selection {
+        let selection = self.selection;
+        let board = self.up_to_date(shape, task, policy);
+        let node = match selection {
             Selection::Best(TieBreak::First) => board.first()?,
             Selection::Best(TieBreak::Random) => board.any(chance)?,
             Selection::BestOf(samples, tie_break) => best_of(board, samples.get(), tie_break, chance)?,
@@ -109,17 +115,23 @@ impl Pool {
         }
     }
 
-    fn catch_up(&mut self, shape: usize, task: &Task, policy: &dyn Policy) {
-        if self.boards.len() <= shape {
-            self.boards.resize(shape + 1, None);
-        }
-        let newest = self.dropped + self.changes.len() as u64;
+    fn up_to_date(&mut self, shape: usize, task: &Task, policy: &dyn Policy) -> &Board {
         let count = self.nodes.len();
+        let new = || Board::new(count, self.selection.counted());
+        let slot = if shape < BOARDS_MAX {
+            if self.boards.len() <= shape {
+                self.boards.resize(shape + 1, None);
+            }
+            &mut self.boards[shape]
+        } else {
+            self.passing = None;
+            &mut self.passing
+        };
+        let is_new = slot.is_none();
+        let board = slot.get_or_insert_with(new);
+        let newest = self.dropped + self.changes.len() as u64;
         let score = |node: &Node| if node.fits(task) { policy.score(task, node) } else { NOWHERE };
-        let kept = self.boards[shape].take();
-        let stale = kept.as_ref().is_none_or(|board| board.seen < self.dropped || newest - board.seen > count as u64);
-        let mut board = kept.unwrap_or_else(|| Board::new(count, self.selection.counted()));
-        if stale {
+        if is_new || board.seen < self.dropped || newest - board.seen > count as u64 {
             for (at, (node, version)) in self.nodes.iter().zip(&self.versions).enumerate() {
                 if !board.knows(at, *version) {
                     board.set_leaf(at, *version, score(node));
@@ -135,7 +147,7 @@ impl Pool {
             }
         }
         board.seen = newest;
-        self.boards[shape] = Some(board);
+        board
     }
 }
 

@@ -24,40 +24,42 @@ pub struct Chosen {
 type Build = fn(&mut OptionReader, &Context) -> Result<Box<dyn Policy>, PolicyError>;
 
 struct Entry {
-    name: &'static str,
-    about: &'static str,
+    described: Described,
     build: Build,
 }
 
+const fn entry(name: &'static str, about: &'static str, options: &'static str, build: Build) -> Entry {
+    Entry { described: Described { name, about, options }, build }
+}
+
+#[rustfmt::skip]
 const ENTRIES: &[Entry] = &[
-    Entry { name: "best-fit", about: "least left over", build: super::best_fit::build },
-    Entry { name: "binpack-cpu", about: "ECS binpack on cpu: least CPU left", build: super::binpack_cpu::build },
-    Entry {
-        name: "binpack-memory",
-        about: "ECS binpack on memory: least memory left",
-        build: super::binpack_memory::build,
-    },
-    Entry { name: "dot-product", about: "alignment of what is free and needed", build: super::dot_product::build },
-    Entry { name: "fgd", about: "fragmentation gradient descent (ATC'23)", build: super::fgd::build },
-    Entry { name: "first-fit", about: "the first node that fits", build: super::first_fit::build },
-    Entry { name: "gpu-clustering", about: "GPU tasks of one kind together", build: super::gpu_clustering::build },
-    Entry { name: "gpu-packing", about: "shared devices, then used nodes", build: super::gpu_packing::build },
-    Entry { name: "power-of-k", about: "the best of k random nodes", build: super::power_of_k::build },
-    Entry { name: "random", about: "any node that fits", build: super::random::build },
-    Entry { name: "spread-tasks", about: "ECS spread over instances: fewest tasks", build: super::spread_tasks::build },
-    Entry { name: "worst-fit", about: "most left over", build: super::worst_fit::build },
+    entry("best-fit", "least left over, as a sum of shares", "dimensions, truncate", super::best_fit::build),
+    entry("binpack-cpu", "ECS binpack on cpu: least CPU left", "", super::binpack_cpu::build),
+    entry("binpack-memory", "ECS binpack on memory: least memory left", "", super::binpack_memory::build),
+    entry("dot-product", "most (or least) alike: what is free and what is needed", "prefer, dimensions, truncate", super::dot_product::build),
+    entry("fgd", "fragmentation gradient descent (ATC'23)", "truncate", super::fgd::build),
+    entry("first-fit", "the first node that fits", "", super::first_fit::build),
+    entry("gpu-clustering", "GPU tasks of one kind together (ATC'23 baseline)", "", super::gpu_clustering::build),
+    entry("gpu-packing", "shared devices, then used nodes, then idle ones (ATC'23 baseline)", "", super::gpu_packing::build),
+    entry("power-of-k", "the best of k random nodes by another policy", "samples, by, options of that policy", super::power_of_k::build),
+    entry("random", "any node that fits", "", super::random::build),
+    entry("spread-tasks", "ECS spread over instances: fewest tasks", "", super::spread_tasks::build),
+    entry("worst-fit", "most left over, as a sum of shares", "dimensions, truncate", super::worst_fit::build),
 ];
 
-/// A policy's name and what it prefers.
+/// A policy's name, what it prefers, and its options.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Described {
     pub name: &'static str,
     pub about: &'static str,
+    /// Options of its own, beside `tie_break` and `node_order`.
+    pub options: &'static str,
 }
 
 /// Every policy, by name.
 pub fn describe() -> impl Iterator<Item = Described> {
-    ENTRIES.iter().map(|entry| Described { name: entry.name, about: entry.about })
+    ENTRIES.iter().map(|entry| entry.described)
 }
 
 /// Makes the policy of this name.
@@ -76,7 +78,7 @@ pub(super) fn build(reader: &mut OptionReader, context: &Context) -> Result<Box<
 }
 
 pub(super) fn named(name: &str) -> Result<Build, PolicyError> {
-    let known = || ENTRIES.iter().map(|entry| entry.name).collect();
-    let entry = ENTRIES.iter().find(|entry| entry.name == name);
+    let known = || describe().map(|policy| policy.name).collect();
+    let entry = ENTRIES.iter().find(|entry| entry.described.name == name);
     entry.map(|entry| entry.build).ok_or_else(|| PolicyError::Policy { given: name.to_owned(), known: known() })
 }

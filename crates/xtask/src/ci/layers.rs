@@ -10,17 +10,19 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("placement", &["model"]),
     ("core", &["model", "placement"]),
     ("sim", &["model", "placement", "core"]),
+    ("experiments", &["placement"]),
+    ("lab", &["placement", "experiments"]),
     ("ecs-api", &[]),
     ("agent-proto", &[]),
     ("store", &["model"]),
     ("control", &["model", "core", "store"]),
     ("agent", &["model", "core", "agent-proto"]),
     ("server", &["model", "placement", "core", "control", "store", "ecs-api", "agent-proto"]),
-    ("cli", &["model", "core", "store", "control", "server", "agent", "ecs-api", "agent-proto", "sim"]),
+    ("cli", &["model", "core", "store", "control", "server", "agent", "ecs-api", "agent-proto", "sim", "lab"]),
     ("xtask", &["sim"]),
 ];
 
-const PURE: &[&str] = &["model", "placement", "core", "sim"];
+const PURE: &[&str] = &["model", "placement", "core", "sim", "experiments"];
 
 /// What a pure crate must not name: runtimes, sockets, databases, clocks, entropy, logging.
 const IMPURE: &[&str] = &[

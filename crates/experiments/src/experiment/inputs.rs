@@ -1,0 +1,148 @@
+//! Clusters and workloads from the keys and the files an experiment names.
+
+use super::Files;
+use super::error::{ExperimentError, Place};
+use super::file::{ClusterKeys, Experiment, Identical, OrderKey, WorkloadKeys};
+use crate::cluster::Cluster;
+use crate::generate::Generated;
+use crate::read::{self, AzureFlavors, Source};
+use crate::workload::Workload;
+use plimsoll_placement::policy::{DEVICES_MAX, NodeShape};
+use toml::Spanned;
+
+/// Nodes of one experiment.
+const NODES_MAX: u32 = 1_000_000;
+
+/// Tasks that are the same for every seed, or how to make them.
+#[derive(Clone, Debug)]
+pub(super) enum Tasks {
+    Traced(Workload),
+    Generated(Box<Generated>),
+}
+
+/// A workload before its order is made.
+#[derive(Clone, Debug)]
+pub(super) struct Recipe {
+    pub tasks: Tasks,
+    pub order: OrderKey,
+    pub inflate_percent: Option<u32>,
+    pub tasks_max: Option<u32>,
+}
+
+fn source<'a>(files: &'a Files, name: &'a Spanned<String>, place: Place) -> Result<Source<'a>, ExperimentError> {
+    let text = files.get(name.get_ref());
+    let missing = || place.at(Some(name.span()), format!("{:?} was not read", name.get_ref()));
+    Ok(Source { name: name.get_ref(), text: text.ok_or_else(missing)? })
+}
+
+pub(super) fn cluster(experiment: &Experiment, files: &Files, place: Place) -> Result<Cluster, ExperimentError> {
+    let keys = experiment.cluster.get_ref();
+    match keys {
+        ClusterKeys { openb: Some(name), csv: None, identical: None, .. } => {
+            Ok(read::openb_nodes(source(files, name, place)?)?)
+        }
+        ClusterKeys { openb: None, csv: Some(name), identical: None, .. } => {
+            Ok(read::own_cluster(source(files, name, place)?)?)
+        }
+        ClusterKeys { openb: None, csv: None, identical: Some(keys), .. } => identical(keys, place),
+        _ => Err(place.at(Some(experiment.cluster.span()), "expected exactly one of openb, csv, identical")),
+    }
+}
+
+fn identical(keys: &Identical, place: Place) -> Result<Cluster, ExperimentError> {
+    let nodes = *keys.nodes.get_ref();
+    if nodes == 0 || nodes > NODES_MAX {
+        let problem = format!("expected 1 to {NODES_MAX} nodes, found {nodes}");
+        return Err(place.at(Some(keys.nodes.span()), problem));
+    }
+    let gpus = keys.gpus.as_ref().map_or(0, |gpus| *gpus.get_ref());
+    if usize::from(gpus) > DEVICES_MAX {
+        let span = keys.gpus.as_ref().map(Spanned::span);
+        return Err(place.at(span, format!("expected at most {DEVICES_MAX} GPUs on a node, found {gpus}")));
+    }
+    let shape = NodeShape {
+        cpu_milli: keys.cpu_milli,
+        memory_mib: keys.memory_mib,
+        gpus,
+        model: (gpus > 0 && keys.gpu_model.is_some()).then_some(0),
+        tasks_max: keys.tasks_max.unwrap_or(u32::MAX),
+    };
+    Ok(Cluster::identical(nodes as usize, shape, keys.gpu_model.clone()))
+}
+
+pub(super) fn recipe(
+    experiment: &Experiment,
+    cluster: &Cluster,
+    files: &Files,
+    place: Place,
+) -> Result<Recipe, ExperimentError> {
+    let keys = experiment.workload.get_ref();
+    let tasks = match keys {
+        WorkloadKeys { openb: Some(name), csv: None, azure: None, generated: None, .. } => {
+            Tasks::Traced(read::openb_pods(source(files, name, place)?, cluster)?)
+        }
+        WorkloadKeys { openb: None, csv: Some(name), azure: None, generated: None, .. } => {
+            Tasks::Traced(read::own_workload(source(files, name, place)?, cluster)?)
+        }
+        WorkloadKeys { openb: None, csv: None, azure: Some(keys), generated: None, .. } => {
+            let files = AzureFlavors {
+                arrivals: source(files, &keys.arrivals, place)?,
+                lifetimes: source(files, &keys.lifetimes, place)?,
+                flavors: source(files, &keys.flavors, place)?,
+                bins: source(files, &keys.bins, place)?,
+            };
+            Tasks::Traced(read::azure_flavors(&files, keys.end_s.into())?)
+        }
+        WorkloadKeys { openb: None, csv: None, azure: None, generated: Some(generated), .. } => {
+            let wrong = |(key, problem)| place.at(Some(generated.span()), format!("{key}: {problem}"));
+            generated.get_ref().check().map_err(wrong)?;
+            Tasks::Generated(Box::new(generated.get_ref().clone()))
+        }
+        _ => {
+            let problem = "expected exactly one of openb, csv, azure, generated";
+            return Err(place.at(Some(experiment.workload.span()), problem));
+        }
+    };
+    let timed = match &tasks {
+        Tasks::Traced(workload) => workload.end_s.is_some(),
+        Tasks::Generated(generated) => generated.is_timed(),
+    };
+    if let Some(percent) = &keys.inflate_percent {
+        if timed || cluster.total().gpu_milli == 0 {
+            let problem = "only tasks without times can be inflated, to a percentage of a cluster's GPUs";
+            return Err(place.at(Some(percent.span()), problem));
+        }
+    }
+    if timed && keys.order == OrderKey::Shuffled {
+        let problem = "the tasks have times: expected order = \"given\", found \"shuffled\"";
+        return Err(place.at(Some(experiment.workload.span()), problem));
+    }
+    Ok(Recipe {
+        tasks,
+        order: keys.order,
+        inflate_percent: keys.inflate_percent.as_ref().map(|percent| *percent.get_ref()),
+        tasks_max: keys.tasks_max,
+    })
+}
+
+impl Recipe {
+    /// The tasks a seed begins with: typical tasks are counted among these.
+    pub fn original(&self, cluster: &Cluster, seed: u64) -> Workload {
+        match &self.tasks {
+            Tasks::Traced(workload) => workload.clone(),
+            Tasks::Generated(generated) => generated.workload(cluster, seed),
+        }
+    }
+
+    /// The tasks of a seed, from its original ones.
+    pub fn finish(&self, mut tasks: Workload, cluster: &Cluster, seed: u64) -> Workload {
+        if self.order == OrderKey::Shuffled {
+            tasks = tasks.shuffled(seed);
+        }
+        if let Some(percent) = self.inflate_percent {
+            tasks = tasks.inflated(percent.into(), cluster.total().gpu_milli, seed);
+        }
+        tasks.arrivals.truncate(self.tasks_max.map_or(usize::MAX, |most| most as usize));
+        tasks
+    }
+}

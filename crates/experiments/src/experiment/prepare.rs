@@ -1,0 +1,202 @@
+//! An experiment with its files read and everything about it checked: numbered runs.
+
+use super::error::{ExperimentError, Place};
+use super::file::{Experiment, PolicyKeys, SupplyKey};
+use super::inputs::{self, Recipe};
+use super::{Files, sweep};
+use crate::chance::{self, Purpose};
+use crate::cluster::Cluster;
+use crate::engine::{Setup, Supply};
+use crate::metric::Metric;
+use crate::record::{Record, record};
+use crate::spec::PolicySpec;
+use plimsoll_placement::policy::{Context, OptionValue, PolicyError};
+use toml::Spanned;
+
+/// Policies that are beside every other one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Baseline {
+    FirstFit,
+    Random,
+}
+
+impl Baseline {
+    pub const ALL: [Baseline; 2] = [Baseline::FirstFit, Baseline::Random];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Baseline::FirstFit => "first-fit",
+            Baseline::Random => "random",
+        }
+    }
+}
+
+/// One combination of swept values.
+#[derive(Debug)]
+pub struct Point {
+    /// Parameter and value; empty without sweeps.
+    pub assignment: Vec<(String, String)>,
+    pub policies: Vec<PolicySpec>,
+    cluster: Cluster,
+    recipe: Recipe,
+    supply: Supply,
+}
+
+#[derive(Debug)]
+pub struct Prepared {
+    pub title: String,
+    pub seeds: Vec<u64>,
+    pub points: Vec<Point>,
+    pub metrics: Vec<Metric>,
+    /// Whether the tasks have times: what the horizontal axis of curves is.
+    pub timed: bool,
+    /// The policy the others are compared with, by index.
+    pub reference: usize,
+}
+
+/// Seeds of one experiment.
+const SEEDS_MAX: u32 = 10_000;
+
+impl Experiment {
+    /// The files it names.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.names().into_iter().map(|name| name.get_ref().as_str())
+    }
+
+    /// Reads and checks everything. `file` and `text` are those it was parsed from.
+    pub fn prepare(&self, file: &str, text: &str, files: &Files) -> Result<Prepared, ExperimentError> {
+        let place = Place { file, text };
+        let count = *self.seeds.count.get_ref();
+        if count == 0 || count > SEEDS_MAX {
+            let problem = format!("expected 1 to {SEEDS_MAX} seeds, found {count}");
+            return Err(place.at(Some(self.seeds.count.span()), problem));
+        }
+        let seeds: Vec<u64> = (0..count).map(|nth| u64::from(self.seeds.first) + u64::from(nth)).collect();
+        let mut points = Vec::new();
+        for (assignment, swept) in sweep::points(self, place)? {
+            // Spans of a swept experiment are those of a text nobody sees.
+            let (sought, own_place) =
+                if assignment.is_empty() { (self, place) } else { (&swept, Place { text: "", ..place }) };
+            points.push(point(sought, assignment, seeds[0], files, own_place)?);
+        }
+        let first = &points[0];
+        let timed = first.recipe.original(&first.cluster, seeds[0]).end_s.is_some();
+        let gpus = first.cluster.total().gpu_milli > 0;
+        let metrics = self.metrics(place)?.unwrap_or_else(|| fitting_metrics(timed, first.supply, gpus));
+        let reference = first.policies.iter().position(|policy| policy.name == Baseline::FirstFit.name());
+        let reference = reference.expect("first-fit is always there");
+        Ok(Prepared { title: self.title.clone(), seeds, points, metrics, timed, reference })
+    }
+}
+
+fn point(
+    experiment: &Experiment,
+    assignment: Vec<(String, String)>,
+    seed: u64,
+    files: &Files,
+    place: Place,
+) -> Result<Point, ExperimentError> {
+    let cluster = inputs::cluster(experiment, files, place)?;
+    let recipe = inputs::recipe(experiment, &cluster, files, place)?;
+    let supply = match experiment.cluster.get_ref().supply {
+        SupplyKey::Fixed => Supply::Fixed,
+        SupplyKey::Elastic => Supply::Elastic,
+    };
+    let typical = recipe.original(&cluster, seed).typical();
+    let context = Context { largest: cluster.largest(), typical: &typical };
+    let mut policies = Vec::new();
+    for keys in &experiment.policies {
+        let spec = spec_of(keys);
+        spec.choose(&context).map_err(|error| place.at(span_of(keys, &error), error.to_string()))?;
+        if policies.iter().any(|known: &PolicySpec| known.label == spec.label) {
+            let problem = format!("expected a label of its own, found {:?} twice", spec.label);
+            return Err(place.at(Some(keys.name.span()), problem));
+        }
+        policies.push(spec);
+    }
+    add_baselines(&mut policies);
+    Ok(Point { assignment, policies, cluster, recipe, supply })
+}
+
+/// Baselines that are missing come last, with the node order of the first policy: it is theirs to compare with.
+fn add_baselines(policies: &mut Vec<PolicySpec>) {
+    let order = policies.first().and_then(|policy| policy.options.get("node_order").cloned());
+    for baseline in Baseline::ALL {
+        if !policies.iter().any(|policy| policy.name == baseline.name()) {
+            let mut spec = PolicySpec::new(baseline.name(), baseline.name());
+            if let Some(order @ OptionValue::Text(_)) = &order {
+                spec = spec.with("node_order", order.clone());
+            }
+            policies.push(spec);
+        }
+    }
+}
+
+fn spec_of(keys: &PolicyKeys) -> PolicySpec {
+    let name = keys.name.get_ref();
+    let mut spec = PolicySpec::new(keys.label.as_ref().unwrap_or(name), name);
+    for (option, value) in &keys.options {
+        spec = spec.with(option, value.get_ref().value());
+    }
+    spec
+}
+
+fn span_of(keys: &PolicyKeys, error: &PolicyError) -> Option<std::ops::Range<usize>> {
+    let option = |name: &str| keys.options.get(name).map(Spanned::span);
+    let span = match error {
+        PolicyError::Option { given, .. } => option(given),
+        PolicyError::Value { option: name, .. } => option(name),
+        _ => None,
+    };
+    Some(span.unwrap_or(keys.name.span()))
+}
+
+fn fitting_metrics(timed: bool, supply: Supply, gpus: bool) -> Vec<Metric> {
+    let mut metrics = match (timed, supply) {
+        (true, Supply::Elastic) => vec![Metric::HostHours, Metric::HostsPeak, Metric::HostHoursGap, Metric::Opens],
+        (true, Supply::Fixed) => vec![Metric::Rejected, Metric::Allocated, Metric::HostsPeak],
+        (false, Supply::Elastic) => vec![Metric::HostsPeak, Metric::HostsGap, Metric::Allocated],
+        (false, Supply::Fixed) => vec![Metric::Allocated, Metric::AllocatedGap, Metric::Rejected],
+    };
+    if gpus {
+        metrics.push(Metric::Fragmented);
+    }
+    metrics.extend([Metric::StrandedCpu, Metric::Imbalance]);
+    metrics
+}
+
+impl Prepared {
+    pub fn policies(&self) -> usize {
+        self.points[0].policies.len()
+    }
+
+    pub fn runs(&self) -> usize {
+        self.points.len() * self.policies() * self.seeds.len()
+    }
+
+    /// Point, policy and seed of a run, by index.
+    pub fn indices(&self, nth: usize) -> (usize, usize, usize) {
+        let (seeds, policies) = (self.seeds.len(), self.policies());
+        (nth / seeds / policies, nth / seeds % policies, nth % seeds)
+    }
+
+    /// One run. The seed decides tasks and node order; they are the same for every policy.
+    pub fn run(&self, nth: usize) -> Record {
+        let (point, policy, seed) = self.indices(nth);
+        let (point, seed) = (&self.points[point], self.seeds[seed]);
+        let original = point.recipe.original(&point.cluster, seed);
+        let typical = original.typical();
+        let workload = point.recipe.finish(original, &point.cluster, seed);
+        let context = Context { largest: point.cluster.largest(), typical: &typical };
+        let chosen = point.policies[policy].choose(&context).expect("the policies were checked");
+        let nodes = point.cluster.ordered(chosen.node_order, seed);
+        let setup = Setup {
+            nodes: &nodes,
+            workload: &workload,
+            policy: chosen.policy.as_ref(),
+            tie_break: chosen.tie_break,
+            supply: point.supply,
+        };
+        record(&setup, &typical, &mut chance::stream(seed, Purpose::Policy))
+    }
+}

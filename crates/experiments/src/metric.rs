@@ -1,0 +1,113 @@
+//! What is measured. Each metric is one number per run; some are also curves.
+
+use serde::Serialize;
+
+/// Which way is good.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Better {
+    Higher,
+    Lower,
+}
+
+macro_rules! metrics {
+    ($($(#[doc = $about:literal])+ $variant:ident = $key:literal, $title:literal, $unit:literal, $better:ident;)+) => {
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        pub enum Metric { $($(#[doc = $about])+ $variant),+ }
+
+        impl Metric {
+            pub const ALL: &[Metric] = &[$(Metric::$variant),+];
+
+            pub fn key(self) -> &'static str {
+                match self { $(Metric::$variant => $key),+ }
+            }
+
+            pub fn title(self) -> &'static str {
+                match self { $(Metric::$variant => $title),+ }
+            }
+
+            pub fn unit(self) -> &'static str {
+                match self { $(Metric::$variant => $unit),+ }
+            }
+
+            pub fn better(self) -> Better {
+                match self { $(Metric::$variant => Better::$better),+ }
+            }
+
+            pub fn about(self) -> String {
+                match self { $(Metric::$variant => [$($about.trim()),+].join(" ")),+ }
+            }
+        }
+    };
+}
+
+metrics! {
+    /// Allocated share of the dominant dimension, the one the workload asks most of: at the end, or with times on
+    /// average over time. With elastic supply, of the nodes that have tasks.
+    Allocated = "allocated", "Allocated", "%", Higher;
+    /// The same for CPU.
+    AllocatedCpu = "allocated_cpu", "CPU allocated", "%", Higher;
+    /// The same for memory.
+    AllocatedMemory = "allocated_memory", "Memory allocated", "%", Higher;
+    /// The same for GPUs.
+    AllocatedGpu = "allocated_gpu", "GPU allocated", "%", Higher;
+    /// What the dominant dimension's allocation at the end falls short of all that was asked for, or of all there is,
+    /// whichever is less. Only without times.
+    AllocatedGap = "allocated_gap", "Allocation below bound", "points", Lower;
+    /// Tasks that were refused, of all that arrived.
+    Rejected = "rejected", "Tasks rejected", "%", Lower;
+    /// Refused demand of the dominant dimension, of all that was asked for.
+    RejectedDemand = "rejected_demand", "Demand rejected", "%", Lower;
+    /// GPU capacity that is free and that typical tasks cannot use on average (FGD's definition), of the cluster's
+    /// GPUs; mean over the samples.
+    Fragmented = "fragmented", "GPU fragmented", "%", Lower;
+    /// CPU that is free on nodes where none of the frequent tasks fits, of all CPU; mean over the samples.
+    StrandedCpu = "stranded_cpu", "CPU stranded", "%", Lower;
+    /// The same for memory.
+    StrandedMemory = "stranded_memory", "Memory stranded", "%", Lower;
+    /// The same for GPUs.
+    StrandedGpu = "stranded_gpu", "GPU stranded", "%", Lower;
+    /// Standard deviation over nodes of the allocated share of the dominant dimension; mean over the samples. With
+    /// elastic supply, over the nodes that have tasks.
+    Imbalance = "imbalance", "Imbalance", "points", Lower;
+    /// Most nodes with tasks at a time.
+    HostsPeak = "hosts_peak", "Hosts at peak", "hosts", Lower;
+    /// Nodes that ever had a task.
+    HostsUsed = "hosts_used", "Hosts ever used", "hosts", Lower;
+    /// The fewest nodes that cover what is needed at the busiest moment, per dimension. A property of the workload.
+    HostsBound = "hosts_bound", "Lower bound of hosts", "hosts", Lower;
+    /// Hosts at peak above their lower bound. Only where nothing was rejected.
+    HostsGap = "hosts_gap", "Hosts above bound", "%", Lower;
+    /// Nodes with tasks, over time.
+    HostHours = "host_hours", "Host-hours", "h", Lower;
+    /// Host-hours above their lower bound, which follows the needs over time. Only where nothing was rejected.
+    HostHoursGap = "host_hours_gap", "Host-hours above bound", "%", Lower;
+    /// How often a node got its first task or its first one after it was empty.
+    Opens = "opens", "Host openings", "times", Lower;
+}
+
+impl Metric {
+    pub fn named(key: &str) -> Option<Metric> {
+        Metric::ALL.iter().copied().find(|metric| metric.key() == key)
+    }
+
+    /// Metrics that are sampled along a run.
+    pub const CURVES: &[Metric] = &[
+        Metric::Allocated,
+        Metric::Rejected,
+        Metric::Fragmented,
+        Metric::StrandedCpu,
+        Metric::StrandedMemory,
+        Metric::StrandedGpu,
+        Metric::Imbalance,
+        Metric::HostsPeak,
+    ];
+
+    /// What the metric's curve shows; the number of a run is often its mean or its end.
+    pub fn curve_title(self) -> &'static str {
+        match self {
+            Metric::HostsPeak => "Hosts with tasks",
+            metric => metric.title(),
+        }
+    }
+}

@@ -105,3 +105,39 @@ pub fn allocation_bound(asked: Amounts, capacity: Amounts) -> Amounts {
         gpu_milli: asked.gpu_milli.min(capacity.gpu_milli),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::{Shape, timeless};
+    use plimsoll_placement::policy::{Models, Task};
+
+    fn workload(arrivals: Vec<Arrival>, end_s: Option<u64>) -> Workload {
+        let task = |cpu_milli, memory_mib| Task { cpu_milli, memory_mib, gpus: 0, gpu_milli: 0, models: Models::ANY };
+        let shapes = [task(600, 10), task(10, 700)].map(|task| Shape { task, gpu_spec: String::new() });
+        Workload { shapes: shapes.to_vec(), arrivals, end_s }
+    }
+
+    fn node(cpu_milli: u32) -> NodeShape {
+        NodeShape { cpu_milli, memory_mib: 1000, gpus: 0, model: None, tasks_max: u32::MAX }
+    }
+
+    #[test]
+    fn the_scarcer_dimension_counts() {
+        let tasks = workload(vec![timeless(0), timeless(0), timeless(0), timeless(1)], None);
+        assert_eq!(host_bound(&tasks, &[node(1000); 2]).peak, 2);
+        // The largest first: 1,810 thousandths need 1,500 and one more; memory never needs two.
+        assert_eq!(host_bound(&tasks, &[node(100), node(1500), node(400)]).peak, 2);
+        assert_eq!(host_bound(&tasks, &[node(0)]).peak, 2, "more than there are");
+    }
+
+    #[test]
+    fn departures_lower_it() {
+        let at = |shape, at_s, leaves_s| Arrival { shape, at_s, leaves_s };
+        let tasks =
+            workload(vec![at(0, 0, Some(10)), at(0, 5, Some(15)), at(0, 10, None), at(1, 12, Some(12))], Some(20));
+        // One host until 5, two until 15, one until 20; what leaves at 10 makes room for what comes then.
+        let bound = host_bound(&tasks, &[node(1000); 9]);
+        assert_eq!((bound.peak, bound.host_seconds), (2, 5 + 2 * 10 + 5));
+    }
+}

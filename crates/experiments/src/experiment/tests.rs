@@ -1,1 +1,116 @@
+//! Experiments as people write them, right and wrong.
 
+use super::*;
+use crate::{Metric, Results, output};
+
+const SMALL: &str = r#"
+title = "small"
+[seeds]
+first = 1
+count = 3
+[cluster]
+identical = { nodes = 10, cpu_milli = 8000, memory_mib = 16384 }
+[workload.generated]
+tasks = 200
+arrivals = { poisson = { per_hour = 600 } }
+lifetime_s = { exponential = { mean = 1800 } }
+cpu_milli = { choice = { values = [500, 1000, 2000] } }
+memory_mib = { lognormal = { median = 1024, sigma = 0.5, max = 8192, step = 128 } }
+[[policy]]
+name = "best-fit"
+options = { truncate = 100 }
+"#;
+
+fn prepared(text: &str) -> Result<Prepared, ExperimentError> {
+    let mut files = Files::new();
+    files.insert("empty.csv".to_owned(), "name,cpu_milli,memory_mib\n".to_owned());
+    Experiment::parse("test.toml", text)?.prepare("test.toml", text, &files)
+}
+
+#[test]
+fn baselines_are_added_and_order_of_runs_does_not_matter() {
+    let prepared = prepared(SMALL).expect("well formed");
+    let labels: Vec<&str> = prepared.points[0].policies.iter().map(|policy| policy.label.as_str()).collect();
+    assert_eq!(labels, ["best-fit", "first-fit", "random"]);
+    let forwards: Vec<_> = (0..prepared.runs()).map(|nth| prepared.run(nth)).collect();
+    let mut backwards: Vec<_> = (0..prepared.runs()).rev().map(|nth| prepared.run(nth)).collect();
+    backwards.reverse();
+    let (one, other) = (Results::new(&prepared, &forwards), Results::new(&prepared, &backwards));
+    for text in [output::html, output::summary_json, output::summary_csv, output::runs_csv, output::curves_csv] {
+        assert_eq!(text(&one), text(&other));
+        assert!(text(&one).len() > 500);
+    }
+    let rejected = one.points[0].policies[0].metric(Metric::Rejected).expect("always there");
+    assert_eq!(rejected.values.len(), 3);
+}
+
+#[test]
+fn every_policy_meets_the_same_tasks() {
+    let prepared = prepared(SMALL).expect("well formed");
+    let bound = Metric::ALL.iter().position(|metric| *metric == Metric::HostsBound).expect("a metric");
+    for seed in 0..3 {
+        let bounds: Vec<_> = (0..3).map(|policy| prepared.run(policy * 3 + seed).values[bound]).collect();
+        assert!(bounds.iter().all(|one| *one == bounds[0] && one.is_some()), "{bounds:?}");
+    }
+}
+
+#[test]
+fn sweeps_are_every_combination() {
+    let text = format!(
+        "{SMALL}[[sweep]]\nparameter = \"cluster.identical.nodes\"\nvalues = [5, 10]\n[[sweep]]\n\
+         parameter = \"policy.0.options.truncate\"\nvalues = [10, \"exact\"]\n"
+    );
+    let prepared = prepared(&text).expect("well formed");
+    let shown: Vec<String> = prepared
+        .points
+        .iter()
+        .map(|point| point.assignment.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(shown, ["5 10", "5 exact", "10 10", "10 exact"]);
+    assert_eq!(prepared.runs(), 4 * 3 * 3);
+    let records: Vec<_> = (0..prepared.runs()).map(|nth| prepared.run(nth)).collect();
+    let page = output::html(&Results::new(&prepared, &records));
+    assert!(page.contains("cluster.identical.nodes = 5, policy.0.options.truncate = exact"), "points have titles");
+    assert!(page.contains("over cluster.identical.nodes; bars"), "numbers are drawn over");
+}
+
+#[test]
+fn mistakes_are_located() {
+    let replaced = |from: &str, to: &str| {
+        assert!(SMALL.contains(from), "{from}");
+        SMALL.replace(from, to)
+    };
+    let with_sweep = |sweep: &str| format!("{SMALL}[[sweep]]\n{sweep}\n");
+    for (text, message) in [
+        (replaced("count = 3", "count = 0"), "test.toml:5:9: expected 1 to 10000 seeds, found 0"),
+        (replaced("count = 3", "count = -3"), "test.toml:5:9: invalid value: integer `-3`, expected u32"),
+        (replaced("count", "counts"), "test.toml:5:1: unknown field `counts`, expected `first` or `count`"),
+        (replaced("title = ", "title "), "test.toml:2:7: "),
+        (replaced("nodes = 10", "nodes = 0"), "test.toml:7:23: expected 1 to 1000000 nodes, found 0"),
+        (replaced("identical = {", "csv = \"a\"\nidentical = {"), "expected exactly one of openb, csv, identical"),
+        (replaced("\"best-fit\"", "\"best\""), "test.toml:15:8: unknown policy \"best\", expected one of best-fit"),
+        (replaced("truncate = 100", "truncat = 100"), "test.toml:16:23: policy best-fit has no option \"truncat\""),
+        (replaced("truncate = 100", "truncate = 0"), "test.toml:16:24: policy best-fit, option truncate: 0 given"),
+        (replaced("truncate = 100", "truncate = 1.5"), "test.toml:16:24: expected a whole number, a text or a list of"),
+        (replaced("tasks = 200", "tasks = 0"), "tasks: expected 1 to 10000000, found 0"),
+        (replaced("mean = 1800", "mean = -1"), "lifetime_s: expected mean above 0, found -1"),
+        (replaced("values = [500, 1000, 2000]", "values = []"), "cpu_milli: expected a weight per value"),
+        (replaced("choice =", "zipf ="), "unknown variant `zipf`, expected one of `constant`, `uniform`"),
+        (
+            replaced("[seeds]", "metrics = [\"speed\"]\n[seeds]"),
+            "test.toml:3:12: unknown metric \"speed\", expected one of allocated",
+        ),
+        (replaced("[[policy]]", "[workload]\norder = \"shuffled\"\n[[policy]]"), "test.toml:"),
+        (with_sweep("parameter = \"cluster.size\"\nvalues = []"), "test.toml:19:10: expected at least one value"),
+        (with_sweep("parameter = \"clusters.size\"\nvalues = [1]"), "there is nothing called \"clusters\""),
+        (with_sweep("parameter = \"cluster.size\"\nvalues = [1]"), "with cluster.size = 1: unknown field `size`"),
+        (with_sweep("parameter = \"policy.7.name\"\nvalues = [\"x\"]"), "there is nothing called \"7\""),
+        (with_sweep("parameter = \"policy.0.name\"\nvalues = [\"x\"]"), "test.toml: unknown policy \"x\""),
+    ] {
+        let error = prepared(&text).expect_err(message).to_string();
+        assert!(error.contains(message), "expected {message:?}, found {error:?}");
+    }
+    let empty = replaced("identical = { nodes = 10, cpu_milli = 8000, memory_mib = 16384 }", "csv = \"empty.csv\"");
+    let error = prepared(&empty).expect_err("no node").to_string();
+    assert_eq!(error, "empty.csv: expected at least one node, found none");
+}

@@ -12,7 +12,8 @@ const TOP: f64 = 8.0;
 /// Numbers and title of the horizontal axis.
 const BELOW: f64 = 38.0;
 const LEGEND_ROW: f64 = 15.0;
-const LEGEND_COLUMNS: usize = 3;
+/// Of a letter, on average.
+const LETTER: f64 = 5.3;
 
 const COLOURS: [&str; 8] = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D1F"];
 const DASHES: [&str; 4] = ["", "6 3", "2 2", "8 3 2 3"];
@@ -41,10 +42,11 @@ pub(super) struct Titles<'a> {
 
 pub(super) fn lines(titles: Titles, lines: &[Line], points: Points) -> String {
     let all = || lines.iter().flat_map(|line| &line.points);
-    let x = Axis::covering(all().map(|(x, _, _)| *x), LEFT, WIDTH - RIGHT, 6);
-    let ends = all().flat_map(|(_, y, half)| [y - half.unwrap_or(0.0), y + half.unwrap_or(0.0)]);
+    let x = Axis::spanning(all().map(|(x, _, _)| *x), LEFT, WIDTH - RIGHT, 6);
+    let ends = all().flat_map(|(_, y, half)| interval(*y, *half));
     let y = Axis::covering(ends, TOP + PLOT_HEIGHT, TOP, 5);
-    let rows = lines.len().div_ceil(LEGEND_COLUMNS);
+    let columns = legend_columns(lines);
+    let rows = lines.len().div_ceil(columns);
     let mut svg = start(TOP + PLOT_HEIGHT + BELOW + rows as f64 * LEGEND_ROW, titles.y);
     frame(&mut svg, titles, &x, &y);
     for (nth, line) in lines.iter().enumerate() {
@@ -68,7 +70,7 @@ pub(super) fn lines(titles: Titles, lines: &[Line], points: Points) -> String {
                 mark(&mut svg, nth, x.at(*at), y.at(*value));
             });
         }
-        legend(&mut svg, nth, &line.label, points);
+        legend(&mut svg, (nth, columns), &line.label, points);
     }
     svg.push_str("</svg>\n");
     svg
@@ -77,9 +79,9 @@ pub(super) fn lines(titles: Titles, lines: &[Line], points: Points) -> String {
 /// One value per policy, the policies below one another.
 pub(super) fn dots(title: &str, values: &[(String, f64, Option<f64>)]) -> String {
     const ROW: f64 = 22.0;
-    let left = LEFT + 44.0;
+    let left = (16.0 + letters(values.iter().map(|(label, _, _)| label))).clamp(LEFT, WIDTH / 2.0);
     let height = values.len() as f64 * ROW;
-    let ends = values.iter().flat_map(|(_, value, half)| [value - half.unwrap_or(0.0), value + half.unwrap_or(0.0)]);
+    let ends = values.iter().flat_map(|(_, value, half)| interval(*value, *half));
     let x = Axis::covering(ends, left, WIDTH - RIGHT - 6.0, 5);
     let mut svg = start(TOP + height + BELOW, title);
     for (at, text) in x.ticks() {
@@ -93,8 +95,8 @@ pub(super) fn dots(title: &str, values: &[(String, f64, Option<f64>)]) -> String
         let y = TOP + (nth as f64 + 0.5) * ROW;
         label(&mut svg, left - 8.0, y + 3.5, "end", name);
         let colour = COLOURS[nth % COLOURS.len()];
-        if let Some(half) = half {
-            let (from, to) = (x.at(value - half), x.at(value + half));
+        if half.is_some() {
+            let [from, to] = interval(*value, *half).map(|end| x.at(end));
             add(
                 &mut svg,
                 format_args!(
@@ -109,6 +111,13 @@ pub(super) fn dots(title: &str, values: &[(String, f64, Option<f64>)]) -> String
     label(&mut svg, (left + WIDTH - RIGHT) / 2.0, TOP + height + 30.0, "middle", title);
     svg.push_str("</svg>\n");
     svg
+}
+
+/// An interval does not cross zero: what is drawn here is never negative, nor is what it is an estimate of.
+fn interval(value: f64, half_width: Option<f64>) -> [f64; 2] {
+    let half_width = half_width.unwrap_or(0.0);
+    let low = if value >= 0.0 { (value - half_width).max(0.0) } else { value - half_width };
+    [low, value + half_width]
 }
 
 fn start(height: f64, title: &str) -> String {
@@ -145,18 +154,20 @@ fn frame(svg: &mut String, titles: Titles, x: &Axis, y: &Axis) {
 }
 
 fn band(svg: &mut String, line: &Line, colour: &str, x: &Axis, y: &Axis) {
-    let edge = |(at, value, half): &(f64, f64, Option<f64>), sign: f64| {
-        format!("{:.1},{:.1}", x.at(*at), y.at(value + sign * half.unwrap_or(0.0)))
+    let edge = |(at, value, half): &(f64, f64, Option<f64>), end: usize| {
+        format!("{:.1},{:.1}", x.at(*at), y.at(interval(*value, *half)[end]))
     };
-    let upper = line.points.iter().map(|point| edge(point, 1.0));
-    let lower = line.points.iter().rev().map(|point| edge(point, -1.0));
+    let upper = line.points.iter().map(|point| edge(point, 1));
+    let lower = line.points.iter().rev().map(|point| edge(point, 0));
     let outline: Vec<String> = upper.chain(lower).collect();
     add(svg, format_args!(r#"<polygon points="{}" fill="{colour}" fill-opacity="0.15"/>"#, outline.join(" ")));
 }
 
 fn bar(svg: &mut String, (at, y): (f64, &Axis), value: f64, half: Option<f64>, colour: &str) {
-    let Some(half) = half else { return };
-    let (from, to) = (y.at(value - half), y.at(value + half));
+    if half.is_none() {
+        return;
+    }
+    let [from, to] = interval(value, half).map(|end| y.at(end));
     add(svg, format_args!(r#"<path d="M{at:.1} {from:.1}V{to:.1}" stroke="{colour}"/>"#));
 }
 
@@ -172,10 +183,20 @@ fn mark(svg: &mut String, nth: usize, x: f64, y: f64) {
     add(svg, format_args!("{shape} fill=\"{colour}\"/>"));
 }
 
-fn legend(svg: &mut String, nth: usize, text: &str, points: Points) {
-    let column = (WIDTH - 20.0) / LEGEND_COLUMNS as f64;
-    let x = 14.0 + (nth % LEGEND_COLUMNS) as f64 * column;
-    let y = TOP + PLOT_HEIGHT + BELOW + (nth / LEGEND_COLUMNS) as f64 * LEGEND_ROW + 6.0;
+fn letters<'a>(labels: impl Iterator<Item = &'a String>) -> f64 {
+    labels.map(|label| label.chars().count()).max().unwrap_or(0) as f64 * LETTER
+}
+
+/// As many as the longest label leaves room for, up to three.
+fn legend_columns(lines: &[Line]) -> usize {
+    let column = 40.0 + letters(lines.iter().map(|line| &line.label));
+    ((WIDTH / column) as usize).clamp(1, 3)
+}
+
+fn legend(svg: &mut String, (nth, columns): (usize, usize), text: &str, points: Points) {
+    let column = (WIDTH - 20.0) / columns as f64;
+    let x = 14.0 + (nth % columns) as f64 * column;
+    let y = TOP + PLOT_HEIGHT + BELOW + (nth / columns) as f64 * LEGEND_ROW + 6.0;
     let (colour, dash) = (COLOURS[nth % COLOURS.len()], DASHES[nth % DASHES.len()]);
     add(
         svg,

@@ -1,1 +1,124 @@
+//! What is read, and how mistakes in files are answered.
 
+use super::*;
+use crate::cluster::Cluster;
+use plimsoll_placement::policy::Models;
+
+const NODES: &str = "sn,cpu_milli,memory_mib,gpu,model\nn-0,64000,262144,2,P100\nn-1,96000,393216,8,G2\n";
+const PODS: &str = "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,creation_time,deletion_time,\
+scheduled_time\np-1,12000,16384,1,460,G2|P100,LS,Running,0,1,0\np-0,6000,12288,2,1000,,LS,Running,1,,\n";
+
+fn named<'a>(name: &'a str, text: &'a str) -> Source<'a> {
+    Source { name, text }
+}
+
+fn openb() -> Cluster {
+    openb_nodes(named("nodes.csv", NODES)).expect("the nodes are well formed")
+}
+
+#[test]
+fn openb_lists_are_read_in_order_of_names() {
+    let cluster = openb();
+    assert_eq!((cluster.nodes.len(), cluster.models.join(" ")), (2, "P100 G2".to_owned()));
+    let pods = openb_pods(named("pods.csv", PODS), &cluster).expect("the pods are well formed");
+    let tasks: Vec<_> = pods.arrivals.iter().map(|arrival| *pods.task(arrival)).collect();
+    assert_eq!((tasks[0].gpus, tasks[0].gpu_milli, tasks[0].models), (2, 1000, Models::ANY));
+    assert_eq!((tasks[1].gpus, tasks[1].gpu_milli, tasks[1].models), (1, 460, Models::only([0, 1])));
+    let short = "name,cpu_milli,memory_mib,num_gpu,gpu_milli\np,1,2,0,0\n";
+    assert_eq!(openb_pods(named("short.csv", short), &cluster).expect("no gpu_spec is none").arrivals.len(), 1);
+}
+
+#[test]
+fn mistakes_in_openb_files_are_located() {
+    for (text, message) in [
+        ("", "nodes.csv:1: expected a column sn"),
+        ("sn,cpu_milli,memory_mib,gpu,model\n", "nodes.csv: expected at least one node, found none"),
+        ("sn,cpu,memory_mib,gpu,model\n", "nodes.csv:1: column 2: unknown column \"cpu\", expected sn, cpu_milli"),
+        ("sn,sn,memory_mib,gpu,model\n", "nodes.csv:1: column 2 (sn): the column is there twice"),
+        ("sn,cpu_milli,memory_mib,gpu\na,1,2,0\n", "nodes.csv:1: expected a column model, found sn"),
+        ("sn,cpu_milli,memory_mib,gpu,model\na,1,2,0\n", "nodes.csv:2: expected 5 columns as in the header, found 4"),
+        (
+            "sn,cpu_milli,memory_mib,gpu,model\na,1,2,0,\nb,-5,2,0,\n",
+            "nodes.csv:3: column 2 (cpu_milli): expected a whole number from 1 to 4294967295, found \"-5\"",
+        ),
+        (
+            "sn,cpu_milli,memory_mib,gpu,model\na,1,x,0,\n",
+            "nodes.csv:2: column 3 (memory_mib): expected a whole number",
+        ),
+        (
+            "sn,cpu_milli,memory_mib,gpu,model\na,1,,0,\n",
+            "(memory_mib): expected a whole number from 1 to 4294967295, found nothing",
+        ),
+        (
+            "sn,cpu_milli,memory_mib,gpu,model\na,1,2,17,G2\n",
+            "column 4 (gpu): expected a whole number from 0 to 16, found \"17\"",
+        ),
+    ] {
+        let error = openb_nodes(named("nodes.csv", text)).expect_err(message).to_string();
+        assert!(error.contains(message), "{text:?}: {error}");
+    }
+    for (row, message) in [
+        ("p,1,2,0,300", "pods.csv:2: column 5 (gpu_milli): expected 0 for a task without GPU, found 300"),
+        ("p,1,2,1,0", "column 5 (gpu_milli): expected 1 to 1000 for a task with GPUs, found 0"),
+        ("p,1,2,2,500", "expected 1000 for a task with several GPUs, found 500"),
+        ("p,1,2,1,1001", "expected a whole number from 0 to 1000, found \"1001\""),
+        ("p,1,99999999999,0,0", "column 3 (memory_mib): expected a whole number from 0 to 4294967295"),
+        ("", "pods.csv: expected at least one task, found none"),
+    ] {
+        let text = format!("name,cpu_milli,memory_mib,num_gpu,gpu_milli\n{row}\n");
+        let error = openb_pods(named("pods.csv", &text), &openb()).expect_err(message).to_string();
+        assert!(error.contains(message), "{row:?}: {error}");
+    }
+}
+
+#[test]
+fn own_files_may_leave_columns_out() {
+    let nodes = "name,cpu_milli,memory_mib\na,1000,2048\n";
+    let cluster = own_cluster(named("nodes.csv", nodes)).expect("three columns are enough");
+    let tasks = "cpu_milli,memory_mib,arrives_s,lifetime_s\n500,1024,0,60\n500,1024,30,\n";
+    let workload = own_workload(named("tasks.csv", tasks), &cluster).expect("well formed");
+    assert_eq!((workload.shapes.len(), workload.end_s), (1, Some(60)));
+    assert_eq!(workload.arrivals.iter().map(|one| one.leaves_s).collect::<Vec<_>>(), [Some(60), None]);
+    for (row, message) in [
+        ("5,5,10,\n5,5,9,", "tasks.csv:3: column 3 (arrives_s): expected 10 or later, found 9"),
+        ("5,5,,\n5,5,9,", "tasks.csv:3: column 3 (arrives_s): expected a time in every row or in none"),
+        ("5,5,,60", "column 4 (lifetime_s): expected nothing in a row without arrives_s"),
+    ] {
+        let text = format!("cpu_milli,memory_mib,arrives_s,lifetime_s\n{row}\n");
+        let error = own_workload(named("tasks.csv", &text), &cluster).expect_err(message).to_string();
+        assert!(error.contains(message), "{row:?}: {error}");
+    }
+}
+
+#[test]
+fn azure_streams_are_read_together() {
+    let read = |arrivals: &str, lifetimes: &str, flavors: &str| {
+        let bins = named("bins.csv", "bin,lower_s,upper_s\n0,0,300\n1,300,600\n");
+        let (arrivals, lifetimes) = (named("vms.txt", arrivals), named("lives.txt", lifetimes));
+        azure_flavors(&AzureFlavors { arrivals, lifetimes, flavors: named("map.txt", flavors), bins }, 3_000)
+    };
+    let map = "1,0.75 a\n2,3.5 b\n";
+    let workload = read("0 a,|,b,\n300 b\n", "0 U1,|,C0,\n300 U0\n", map).expect("well formed");
+    let leaves: Vec<_> = workload.arrivals.iter().map(|one| one.leaves_s).collect();
+    assert_eq!(leaves, [Some(600), None, Some(600)]);
+    assert_eq!((workload.shapes[0].task.memory_mib, workload.shapes[1].task.cpu_milli), (768, 2_000));
+    for (arrivals, lifetimes, flavors, message) in [
+        ("0 a,c", "0 U0,U0", map, "vms.txt:1: column 5 (flavour): expected a flavour of map.txt, found \"c\""),
+        ("0 a", "0 X0", map, "lives.txt:1: column 3 (lifetime): expected U or C and a bin of bins.csv, found \"X0\""),
+        ("0 a", "0 U9", map, "found \"U9\""),
+        ("0 a", "0 ü", map, "found \"ü\""),
+        ("0 a,a", "0 U0", map, "lives.txt:1: expected 2 VMs as in vms.txt, found 1"),
+        ("0 a\n300 a", "0 U0", map, "lives.txt: expected as many lines as vms.txt, found fewer"),
+        ("0 a", "0 U0\n300 U0", map, "lives.txt:2: expected no more lines than vms.txt"),
+        ("0 a", "300 U0", map, "lives.txt:1: column 1 (time): expected time 0 as in vms.txt, found 300"),
+        ("300 a\n0 a", "300 U0\n0 U0", map, "vms.txt:2: column 1 (time): expected times that do not fall"),
+        ("x a", "0 U0", map, "vms.txt:1: column 1 (time): expected a whole number of seconds, found \"x\""),
+        ("", "", map, "vms.txt: expected at least one VM, found none"),
+        ("0 a", "0 U0", "1 a", "map.txt:1: expected <vCPU>,<memory GiB>, found \"1 a\""),
+        ("0 a", "0 U0", "-1,2 a", "map.txt:1: expected a positive number of vCPUs, found \"-1,2 a\""),
+        ("0 a", "0 U0", "1,0.0001 a", "map.txt:1: expected a positive number of GiB"),
+    ] {
+        let error = read(arrivals, lifetimes, flavors).expect_err(message).to_string();
+        assert!(error.contains(message), "{arrivals:?} {lifetimes:?}: {error}");
+    }
+}

@@ -69,6 +69,8 @@ pub struct WorkloadKeys {
     pub openb: Option<Spanned<String>>,
     pub csv: Option<Spanned<String>>,
     pub azure: Option<AzureKeys>,
+    pub alibaba: Option<AlibabaKeys>,
+    pub google: Option<GoogleKeys>,
     pub generated: Option<Spanned<Generated>>,
     #[serde(default)]
     pub order: OrderKey,
@@ -94,6 +96,23 @@ pub struct AzureKeys {
     pub flavors: Spanned<String>,
     pub bins: Spanned<String>,
     pub end_s: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlibabaKeys {
+    pub tasks: Spanned<String>,
+    /// What 100 % of memory are.
+    pub machine_memory_mib: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoogleKeys {
+    pub events: Spanned<String>,
+    /// What a request of 1 is.
+    pub machine_cpu_milli: u32,
+    pub machine_memory_mib: u32,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -158,6 +177,8 @@ impl Experiment {
         if let Some(azure) = &workload.azure {
             names.extend([&azure.arrivals, &azure.lifetimes, &azure.flavors, &azure.bins]);
         }
+        names.extend(workload.alibaba.iter().map(|keys| &keys.tasks));
+        names.extend(workload.google.iter().map(|keys| &keys.events));
         names
     }
 

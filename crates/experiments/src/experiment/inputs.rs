@@ -5,7 +5,7 @@ use super::error::{ExperimentError, Place};
 use super::file::{ClusterKeys, Experiment, Identical, OrderKey, WorkloadKeys};
 use crate::cluster::Cluster;
 use crate::generate::Generated;
-use crate::read::{self, AzureFlavors, Source};
+use crate::read::{self, AzureFlavors, Machine, Source};
 use crate::workload::Workload;
 use plimsoll_placement::policy::{DEVICES_MAX, NodeShape};
 use toml::Spanned;
@@ -77,30 +77,24 @@ pub(super) fn recipe(
     place: Place,
 ) -> Result<Recipe, ExperimentError> {
     let keys = experiment.workload.get_ref();
-    let tasks = match keys {
-        WorkloadKeys { openb: Some(name), csv: None, azure: None, generated: None, .. } => {
-            Tasks::Traced(read::openb_pods(source(files, name, place)?, cluster)?)
-        }
-        WorkloadKeys { openb: None, csv: Some(name), azure: None, generated: None, .. } => {
-            Tasks::Traced(read::own_workload(source(files, name, place)?, cluster)?)
-        }
-        WorkloadKeys { openb: None, csv: None, azure: Some(keys), generated: None, .. } => {
-            let files = AzureFlavors {
-                arrivals: source(files, &keys.arrivals, place)?,
-                lifetimes: source(files, &keys.lifetimes, place)?,
-                flavors: source(files, &keys.flavors, place)?,
-                bins: source(files, &keys.bins, place)?,
-            };
-            Tasks::Traced(read::azure_flavors(&files, keys.end_s.into())?)
-        }
-        WorkloadKeys { openb: None, csv: None, azure: None, generated: Some(generated), .. } => {
+    let named = [
+        keys.openb.is_some(),
+        keys.csv.is_some(),
+        keys.azure.is_some(),
+        keys.alibaba.is_some(),
+        keys.google.is_some(),
+        keys.generated.is_some(),
+    ];
+    if named.into_iter().filter(|named| *named).count() != 1 {
+        let problem = "expected exactly one of openb, csv, azure, alibaba, google, generated";
+        return Err(place.at(Some(experiment.workload.span()), problem));
+    }
+    let tasks = match &keys.generated {
+        None => Tasks::Traced(traced(keys, cluster, files, place)?),
+        Some(generated) => {
             let wrong = |(key, problem)| place.at(Some(generated.span()), format!("{key}: {problem}"));
             generated.get_ref().check().map_err(wrong)?;
             Tasks::Generated(Box::new(generated.get_ref().clone()))
-        }
-        _ => {
-            let problem = "expected exactly one of openb, csv, azure, generated";
-            return Err(place.at(Some(experiment.workload.span()), problem));
         }
     };
     let timed = match &tasks {
@@ -123,6 +117,31 @@ pub(super) fn recipe(
         inflate_percent: keys.inflate_percent.as_ref().map(|percent| *percent.get_ref()),
         tasks_max: keys.tasks_max,
     })
+}
+
+/// The trace that is named, if one is.
+fn traced(keys: &WorkloadKeys, cluster: &Cluster, files: &Files, place: Place) -> Result<Workload, ExperimentError> {
+    if let Some(name) = &keys.openb {
+        return Ok(read::openb_pods(source(files, name, place)?, cluster)?);
+    }
+    if let Some(name) = &keys.csv {
+        return Ok(read::own_workload(source(files, name, place)?, cluster)?);
+    }
+    if let Some(keys) = &keys.azure {
+        let files = AzureFlavors {
+            arrivals: source(files, &keys.arrivals, place)?,
+            lifetimes: source(files, &keys.lifetimes, place)?,
+            flavors: source(files, &keys.flavors, place)?,
+            bins: source(files, &keys.bins, place)?,
+        };
+        return Ok(read::azure_flavors(&files, keys.end_s.into())?);
+    }
+    if let Some(keys) = &keys.alibaba {
+        return Ok(read::alibaba_batch(source(files, &keys.tasks, place)?, keys.machine_memory_mib)?);
+    }
+    let keys = keys.google.as_ref().expect("exactly one source was named");
+    let machine = Machine { cpu_milli: keys.machine_cpu_milli, memory_mib: keys.machine_memory_mib };
+    Ok(read::google_events(source(files, &keys.events, place)?, machine)?)
 }
 
 impl Recipe {

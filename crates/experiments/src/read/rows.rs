@@ -44,11 +44,22 @@ impl<'a> Rows<'a> {
         Ok(Rows { source, names, records: reader.into_records() })
     }
 
+    /// Of a file without a header: every row has these columns.
+    pub fn headless(source: Source<'a>, names: &[&str]) -> Self {
+        let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(source.text.as_bytes());
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Rows { source, names, records: reader.into_records() }
+    }
+
     /// The next row; `None` after the last.
     pub fn next(&mut self) -> Result<Option<Row<'_>>, ReadError> {
         let Some(record) = self.records.next() else { return Ok(None) };
         let record = record.map_err(|error| malformed(&self.source, &error))?;
         let line = record.position().map_or(0, csv::Position::line);
+        if record.len() != self.names.len() {
+            let problem = format!("expected {} columns, found {}", self.names.len(), record.len());
+            return Err(self.source.error(line, None, problem));
+        }
         Ok(Some(Row { source: self.source, names: &self.names, line, record }))
     }
 }
@@ -86,6 +97,18 @@ impl Row<'_> {
         let number = self.optional(column, min, max)?;
         let nothing = || self.wrong(column, format!("expected a whole number from {min} to {max}, found nothing"));
         number.ok_or_else(nothing)
+    }
+
+    /// A number that is not negative, with or without a fraction; `None` for an empty field.
+    pub fn decimal(&self, column: &str) -> Result<Option<f64>, ReadError> {
+        let text = self.text(column);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        match text.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0) {
+            Some(number) => Ok(Some(number)),
+            None => Err(self.wrong(column, format!("expected a number of 0 or more, found {text:?}"))),
+        }
     }
 
     pub fn wrong(&self, column: &str, problem: impl Into<String>) -> ReadError {

@@ -122,3 +122,48 @@ fn azure_streams_are_read_together() {
         assert!(error.contains(message), "{arrivals:?} {lifetimes:?}: {error}");
     }
 }
+
+#[test]
+fn google_events_become_stays() {
+    let machine = Machine { cpu_milli: 10_000, memory_mib: 1_000 };
+    let read = |text: &str| google_events(named("events.csv", text), machine);
+    let text = "0,,1,0,,0,u,0,0,0.05,0.01,0,0\n5000000,,1,0,9,1,u,0,0,0.05,0.0101,0,0\n9000000,,1,0,9,4,u,0,0,0.05,0.01,0,0\n\
+                9000000,,1,1,9,1,u,0,0,,,,\n12000000,,1,0,9,1,u,0,0,0.05,0.0101,0,0\n";
+    let workload = read(text).expect("well formed");
+    let stays: Vec<_> = workload.arrivals.iter().map(|one| (one.at_s, one.leaves_s)).collect();
+    assert_eq!(stays, [(5, Some(9)), (12, None)]);
+    assert_eq!((workload.shapes[0].task.cpu_milli, workload.shapes[0].task.memory_mib), (500, 11));
+    for (text, message) in [
+        ("", "events.csv: expected at least one task, found none"),
+        ("1,2,3\n", "events.csv:1: expected 13 columns, found 3"),
+        ("0,,1,0,,9,u,0,0,0,0,0,0\n", "column 6 (event_type): expected a whole number from 0 to 8, found \"9\""),
+        ("0,,1,0,,1,u,0,0,-1,0,0,0\n", "column 10 (cpu_request): expected a number of 0 or more, found \"-1\""),
+        (
+            "9000000,,1,0,,1,u,0,0,1,1,0,0\n0,,1,0,,4,u,0,0,1,1,0,0\n",
+            "events.csv:2: column 1 (time): expected 9 s or later",
+        ),
+    ] {
+        let error = read(text).expect_err(message).to_string();
+        assert!(error.contains(message), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn alibaba_tasks_become_their_instances() {
+    let read = |text: &str| alibaba_batch(named("batch_task.csv", text), 200_000);
+    let text = "t1,2,j1,1,Terminated,50,60,100.0,0.5\nt2,1,j1,1,Running,10,,50,0.49\nt3,1,j2,1,Waiting,,,,\n";
+    let workload = read(text).expect("well formed");
+    let stays: Vec<_> = workload.arrivals.iter().map(|one| (one.at_s, one.leaves_s)).collect();
+    assert_eq!(stays, [(10, None), (50, Some(60)), (50, Some(60))]);
+    let sizes: Vec<_> = workload.shapes.iter().map(|one| (one.task.cpu_milli, one.task.memory_mib)).collect();
+    assert_eq!(sizes, [(1_000, 1_000), (500, 980)]);
+    for (text, message) in [
+        ("t3,1,j2,1,Waiting,,,,\n", "batch_task.csv: expected at least one task, found none"),
+        ("t1,x,j1,1,Terminated,50,60,100,1\n", "batch_task.csv:1: column 2 (instance_num): expected a whole number"),
+        ("t1,1,j1,1,Terminated,50,40,100,1\n", "column 7 (end_time): expected 50 or later, found 40"),
+        ("t1,1,j1,1,Terminated,50,60,NaN,1\n", "column 8 (plan_cpu): expected a number of 0 or more, found \"NaN\""),
+    ] {
+        let error = read(text).expect_err(message).to_string();
+        assert!(error.contains(message), "{text:?}: {error}");
+    }
+}

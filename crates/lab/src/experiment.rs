@@ -40,10 +40,11 @@ use std::time::Instant;
 ///   parameter = "cluster.identical.nodes"
 ///   values = [80, 100, 120]
 ///
-/// First-fit and random are always beside the policies you name. Every policy meets the same tasks and nodes in the same
-/// seed, so differences are tested in pairs. Files are named relative to the TOML file. Written are report.html,
-/// summary.json, summary.csv, runs.csv, curves.csv, the same bytes whatever the number of threads, and timing.csv.
-/// `plimsoll sim policies` lists policies; docs/experiments.md has every key, metric and file format.
+/// First-fit and random are always beside the policies you name. Every policy meets the same
+/// tasks and nodes in the same seed, so differences are tested in pairs. Files are named
+/// relative to the TOML file. Written are report.html, summary.json, summary.csv, runs.csv,
+/// curves.csv, the same bytes whatever the number of threads, and timing.csv. `plimsoll sim
+/// policies` lists policies; docs/experiments.md has every key, metric and file format.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct RunFlags {

@@ -11,17 +11,19 @@ use std::time::Instant;
 
 /// Run an experiment whose answer is known, and print what is expected beside what came out
 ///
-/// The exit status is 0 only if every number passes. Each experiment runs the policies of the placement crate on a
-/// public trace that you have downloaded:
+/// The exit status is 0 only if every number passes. Each experiment runs the policies of the
+/// placement crate on a public trace that you have downloaded:
 ///
 ///   fgd           workload inflation on a GPU cluster, 9 traces, 10 seeds (Weng et al., USENIX ATC 2023)
 ///   compaction    on how few nodes a fixed workload still fits (the method of Borg, EuroSys 2015)
 ///   azure-replay  259,159 real virtual machines with their departures; equal to the last digit
 ///
-/// fgd and compaction read openb_node_list_gpu_node.csv and openb_pod_list_*.csv from DIR or DIR/openb-gpu-v2023: folder
-/// data/csv of github.com/hkust-adsl/kubernetes-scheduler-simulator. azure-replay reads v1.dev.txt,
-/// v1.dev.c2100000.txt, flav_map.txt and duration_bins.csv from DIR or DIR/azure-vm-v1-flavors: folder resources of
-/// github.com/huaweicloud/trace_generation_rnn; docs/experiments.md says how duration_bins.csv is made.
+/// fgd and compaction read openb_node_list_gpu_node.csv and openb_pod_list_*.csv from DIR or
+/// DIR/openb-gpu-v2023: folder data/csv of github.com/hkust-adsl/kubernetes-scheduler-
+/// simulator. azure-replay reads v1.dev.txt, v1.dev.c2100000.txt, flav_map.txt and
+/// duration_bins.csv from DIR or DIR/azure-vm-v1-flavors: folder resources of
+/// github.com/huaweicloud/trace_generation_rnn; docs/experiments.md says how duration_bins.csv
+/// is made.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct ReproduceFlags {

@@ -49,10 +49,10 @@ impl Axis {
     }
 }
 
-/// 1, 2 or 5 times a power of ten, at least `rough`.
+/// 1, 2 or 5 times a power of ten, at least three quarters of `rough`: a value just above a round one must not double the axis.
 fn round_step(rough: f64) -> f64 {
     let power = libm::pow(10.0, libm::floor(libm::log10(rough)));
-    let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= rough * (1.0 - 1e-9));
+    let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= rough * 0.75);
     factor.unwrap_or(10.0) * power
 }
 
@@ -90,7 +90,7 @@ mod tests {
         }
         let inside = Axis::spanning([3.0, 131.0], 0.0, 128.0, 6);
         let ticks: Vec<(f64, String)> = inside.ticks().collect();
-        assert_eq!(ticks.first(), Some(&(47.0, "50".to_owned())));
-        assert_eq!(ticks.len(), 2);
+        assert_eq!(ticks.first(), Some(&(17.0, "20".to_owned())));
+        assert_eq!(ticks.len(), 6);
     }
 }

@@ -31,15 +31,15 @@ pub fn html(results: &Results) -> String {
             seeds - 1
         ),
     );
+    if results.points.len() > 1 {
+        sweeps(&mut page, results);
+    }
     for point in &results.points {
         if !point.parameters.is_empty() {
             add(&mut page, format_args!("<h2>{}</h2>", escaped(&described(point))));
         }
         table(&mut page, results, point);
         figures(&mut page, results, point);
-    }
-    if results.points.len() > 1 {
-        sweeps(&mut page, results);
     }
     definitions(&mut page, results);
     page.push_str("</body></html>\n");

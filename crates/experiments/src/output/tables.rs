@@ -19,8 +19,9 @@ where
     String::from_utf8(bytes).expect("rows are text")
 }
 
+/// What would be only zeros keeps four digits of its own: p-values are often that small.
 fn number(value: f64) -> String {
-    format!("{value:.DECIMALS$}")
+    if value != 0.0 && value.abs() < 1e-3 { format!("{value:.3e}") } else { format!("{value:.DECIMALS$}") }
 }
 
 fn optional(value: Option<f64>) -> String {
@@ -106,8 +107,7 @@ pub fn summary_json(results: &Results) -> String {
 fn round(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::Number(number) if number.is_f64() => {
-            let scale = 10f64.powi(DECIMALS as i32);
-            let rounded = number.as_f64().map(|number| (number * scale).round() / scale);
+            let rounded = number.as_f64().and_then(|value| self::number(value).parse::<f64>().ok());
             *value = rounded.into();
         }
         serde_json::Value::Array(values) => values.iter_mut().for_each(round),

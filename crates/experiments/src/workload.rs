@@ -131,15 +131,16 @@ impl Workload {
         let mut asked: u64 = order.iter().map(|shape| u64::from(task(*shape).gpu_milli_total())).sum();
         let original = order.clone();
         // Without any GPU task the target is never reached.
-        let grows = asked > 0 && asked < target;
-        while grows {
-            let drawn = original[below(&mut chance, original.len() as u64) as usize];
-            // The published simulator compares with the share of one device, not with all of them.
-            if asked + u64::from(task(drawn).gpu_milli) > target {
-                break;
+        if asked > 0 && asked < target {
+            loop {
+                let drawn = original[below(&mut chance, original.len() as u64) as usize];
+                // The published simulator compares with the share of one device, not with all of them.
+                if asked + u64::from(task(drawn).gpu_milli) > target {
+                    break;
+                }
+                order.push(drawn);
+                asked += u64::from(task(drawn).gpu_milli_total());
             }
-            order.push(drawn);
-            asked += u64::from(task(drawn).gpu_milli_total());
         }
         if asked > target {
             let mut removed = vec![false; order.len()];

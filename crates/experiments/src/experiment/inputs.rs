@@ -101,11 +101,11 @@ pub(super) fn recipe(
         Tasks::Traced(workload) => workload.end_s.is_some(),
         Tasks::Generated(generated) => generated.is_timed(),
     };
-    if let Some(percent) = &keys.inflate_percent {
-        if timed || cluster.total().gpu_milli == 0 {
-            let problem = "only tasks without times can be inflated, to a percentage of a cluster's GPUs";
-            return Err(place.at(Some(percent.span()), problem));
-        }
+    if let Some(percent) = &keys.inflate_percent
+        && (timed || cluster.total().gpu_milli == 0)
+    {
+        let problem = "only tasks without times can be inflated, to a percentage of a cluster's GPUs";
+        return Err(place.at(Some(percent.span()), problem));
     }
     if timed && keys.order == OrderKey::Shuffled {
         let problem = "the tasks have times: expected order = \"given\", found \"shuffled\"";

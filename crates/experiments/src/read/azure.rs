@@ -72,8 +72,11 @@ fn numbered(text: &str) -> impl Iterator<Item = (u64, &str)> {
     text.lines().zip(1..).map(|(text, line)| (line, text)).filter(|(_, text)| !text.trim().is_empty())
 }
 
+/// Items of one line, each with the column of its first character.
+type Items<'a> = Vec<(usize, &'a str)>;
+
 /// Time and items of one line; each item with the column of its first character. `|` separates tenants' batches.
-fn stream_line<'a>(source: Source, line: u64, text: &'a str) -> Result<(u64, Vec<(usize, &'a str)>), ReadError> {
+fn stream_line<'a>(source: Source, line: u64, text: &'a str) -> Result<(u64, Items<'a>), ReadError> {
     let (time, list) = text.split_once(' ').unwrap_or((text, ""));
     let Ok(at_s) = time.parse() else {
         let problem = format!("expected a whole number of seconds, found {time:?}");

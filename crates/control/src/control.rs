@@ -1,5 +1,6 @@
 //! All clusters of this process.
 
+use crate::account_settings::AccountSettings;
 use crate::capacity_providers::CapacityProviders;
 use crate::clock::Clock;
 use crate::definitions::Definitions;
@@ -13,8 +14,8 @@ use parking_lot::{Mutex, RwLock};
 use plimsoll_model::{ClusterKey, ClusterName, Namespace, Timestamp};
 use plimsoll_store::Store;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,7 @@ pub struct Control {
     metrics: Arc<Metrics>,
     definitions: Definitions,
     capacity_providers: CapacityProviders,
+    account_settings: AccountSettings,
     around: Surroundings,
     clusters: RwLock<BTreeMap<ClusterKey, Arc<Shared>>>,
     writers: Mutex<Vec<JoinHandle<()>>>,
@@ -56,6 +58,7 @@ impl Control {
             metrics: Arc::new(Metrics::new()),
             definitions: Definitions::new(Arc::clone(&store), &settings),
             capacity_providers: CapacityProviders::new(Arc::clone(&store)),
+            account_settings: AccountSettings::new(Arc::clone(&store)),
             settings: Arc::new(settings),
             around: Surroundings { store, keeper, stop: CancellationToken::new() },
             clusters: RwLock::default(),
@@ -63,6 +66,7 @@ impl Control {
             starting: Mutex::default(),
             keeper_stop,
         });
+        tokio::spawn(delete_definitions(Arc::downgrade(&control), control.keeper_stop.clone()));
         let started: Vec<Arc<Shared>> = keys.iter().map(|key| control.started(key)).collect();
         for shared in started {
             shared.settled().await;
@@ -115,6 +119,10 @@ impl Control {
 
     pub fn capacity_providers(&self) -> &CapacityProviders {
         &self.capacity_providers
+    }
+
+    pub fn account_settings(&self) -> &AccountSettings {
+        &self.account_settings
     }
 
     pub fn metrics(&self) -> &Metrics {
@@ -191,6 +199,19 @@ impl Control {
         };
         let inbox = Inbox { commands: commands_in, nodes: nodes_in, disconnects: disconnects_in };
         (Arc::new(shared), inbox)
+    }
+}
+
+/// Ends with the control.
+async fn delete_definitions(control: Weak<Control>, stop: CancellationToken) {
+    let Some(every) = control.upgrade().map(|control| control.settings.definitions_deleted_every) else { return };
+    while stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
+        let Some(control) = control.upgrade() else { return };
+        let margin = i64::try_from(every.as_millis()).unwrap_or(i64::MAX);
+        let before = Timestamp::from_millis(control.now().as_millis().saturating_sub(margin));
+        if let Err(error) = control.definitions.delete_unused(before).await {
+            tracing::warn!(%error, "unused task definitions were not deleted");
+        }
     }
 }
 

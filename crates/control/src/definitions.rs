@@ -1,8 +1,10 @@
-//! Task definitions: immutable but for their status, so they are cached by revision.
+//! Task definitions: immutable but for their status and tags, so they are cached by revision.
 
 use crate::settings::ControlSettings;
 use parking_lot::Mutex;
-use plimsoll_model::{Family, Namespace, TaskDefinition, TaskDefinitionId, TaskDefinitionStatus, Timestamp};
+use plimsoll_model::{
+    Family, Namespace, TagChange, TaskDefinition, TaskDefinitionId, TaskDefinitionStatus, Timestamp, TooManyTags,
+};
 use plimsoll_store::{DefinitionQuery, Error, FamilyQuery, Store};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -22,7 +24,7 @@ struct Cache {
     entries: HashMap<Key, (Arc<TaskDefinition>, Instant)>,
     /// Oldest first; each key once.
     order: VecDeque<Key>,
-    /// Counts status changes: what was read before one is not cached after it.
+    /// Counts changes of what is cached: what was read before one is not cached after it.
     changes: u64,
 }
 
@@ -78,6 +80,38 @@ impl Definitions {
         Ok(registered)
     }
 
+    /// Changes the tags; `None` when there is no such revision (TAG-2).
+    pub async fn change_tags(
+        &self,
+        namespace: &Namespace,
+        id: &TaskDefinitionId,
+        change: &TagChange,
+    ) -> Result<Option<Result<Arc<TaskDefinition>, TooManyTags>>, Error> {
+        loop {
+            let Some(before) = self.store.task_definition(namespace, id).await? else { return Ok(None) };
+            let after = match change.applied_to(&before.tags) {
+                Ok(after) => after,
+                Err(too_many) => return Ok(Some(Err(too_many))),
+            };
+            let replaced = self.store.replace_task_definition_tags(namespace, id, &before.tags, &after).await;
+            self.forget(namespace, id);
+            // Somebody else changed them in between: look again.
+            if replaced? {
+                let row = TaskDefinition { tags: after, ..TaskDefinition::clone(&before) };
+                return Ok(Some(Ok(Arc::new(row))));
+            }
+        }
+    }
+
+    /// Removes what was to be deleted before that time and nothing uses any more (TD-80).
+    pub async fn delete_unused(&self, requested_before: Timestamp) -> Result<usize, Error> {
+        let deleted = self.store.delete_unused_task_definitions(requested_before).await?;
+        for (namespace, id) in &deleted {
+            self.forget(namespace, id);
+        }
+        Ok(deleted.len())
+    }
+
     pub async fn set_status(
         &self,
         namespace: &Namespace,
@@ -87,12 +121,16 @@ impl Definitions {
     ) -> Result<Option<Arc<TaskDefinition>>, Error> {
         let changed = self.store.set_task_definition_status(namespace, id, status, at).await;
         // Also after a failure: the change may have been made.
+        self.forget(namespace, id);
+        changed
+    }
+
+    fn forget(&self, namespace: &Namespace, id: &TaskDefinitionId) {
         let key = (namespace.clone(), id.clone());
         let mut cache = self.cache.lock();
         cache.changes += 1;
         cache.entries.remove(&key);
         cache.order.retain(|other| *other != key);
-        changed
     }
 
     pub async fn list(&self, namespace: &Namespace, query: &DefinitionQuery) -> Result<Vec<TaskDefinitionId>, Error> {

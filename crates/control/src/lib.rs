@@ -3,6 +3,7 @@
 //! Commit, then act: inputs are stepped into an outbox, the outbox's changes are committed as one batch, and only then
 //! do readers, callers and nodes hear of them. Nothing here decides where a task runs; that is `plimsoll_core`.
 
+mod account_settings;
 mod capacity_providers;
 mod clock;
 mod control;
@@ -18,6 +19,7 @@ mod writer;
 // Bugs planted for the simulator must not reach anything that runs.
 const _: () = assert!(!plimsoll_core::mutants::PLANTED, "the feature `mutants` is for `cargo xtask teeth` alone");
 
+pub use account_settings::AccountSettings;
 pub use capacity_providers::{Associating, CapacityProviders, ProviderChange};
 pub use clock::Clock;
 pub use control::{Control, Health};

@@ -22,6 +22,9 @@ pub struct ControlSettings {
     pub definitions_cached_max: usize,
     /// How long a cached definition is believed: another replica may have deregistered it.
     pub definitions_believed: Duration,
+    /// How often it is looked which definitions to be deleted are not used any more. A definition is kept that long
+    /// at least: a request that found it ACTIVE before may still be under way (TD-80).
+    pub definitions_deleted_every: Duration,
     pub scheduler: SchedulerSettings,
 }
 
@@ -47,6 +50,7 @@ impl Default for ControlSettings {
             lease_time_to_live: Duration::from_secs(10),
             definitions_cached_max: 10_000,
             definitions_believed: Duration::from_secs(5),
+            definitions_deleted_every: Duration::from_secs(60),
             scheduler: SchedulerSettings::default(),
         }
     }

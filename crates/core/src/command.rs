@@ -4,8 +4,8 @@
 use plimsoll_model::{
     Attribute, CapacityProviderStrategyItem, CircuitBreaker, ClientToken, Cluster, Deployment, DeploymentConfiguration,
     DeploymentId, FailureThreshold, Instance, InstanceId, InstanceStatus, LaunchType, NetworkBinding,
-    PlacementConstraint, PlacementStrategy, PropagateTags, Resources, Scale, SchedulingStrategy, ServiceName, Tags,
-    Task, TaskDefinition, TaskId, TaskOverrides, TaskStatus, Timestamp, VersionInfo,
+    PlacementConstraint, PlacementStrategy, PropagateTags, Resources, Scale, SchedulingStrategy, ServiceName,
+    TagChange, Tags, Task, TaskDefinition, TaskId, TaskOverrides, TaskStatus, Timestamp, VersionInfo,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -15,6 +15,16 @@ use std::sync::Arc;
 pub enum Command {
     CreateCluster(CreateCluster),
     DeleteCluster,
+    /// Members of [`Cluster::echo`] that were given; the others stay (CL-9).
+    UpdateCluster {
+        echo: Map<String, Value>,
+    },
+    ChangeTags {
+        target: TagTarget,
+        change: TagChange,
+    },
+    /// A definition has other tags than when this cluster came to know it.
+    DefinitionTagged(Arc<TaskDefinition>),
     RegisterContainerInstance(Box<RegisterContainerInstance>),
     DeregisterContainerInstance {
         instance: InstanceId,
@@ -137,6 +147,15 @@ pub struct RegisterContainerInstance {
     /// From the identity document; chosen by the core when absent (CI-2).
     pub ec2_instance_id: Option<Arc<str>>,
     pub tags: Tags,
+}
+
+/// What tags are changed of (TAG-2).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TagTarget {
+    Cluster,
+    Service(ServiceName),
+    Task(TaskId),
+    Instance(InstanceId),
 }
 
 #[derive(Clone, PartialEq, Debug)]

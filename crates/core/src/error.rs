@@ -1,5 +1,6 @@
 //! What a caller did wrong. The server maps these to ECS error codes and nothing else does.
 
+use crate::command::TagTarget;
 use plimsoll_model::{ClusterName, DeploymentId, InstanceId, ServiceDeploymentStatus, ServiceName, TaskId};
 use std::sync::Arc;
 
@@ -27,6 +28,11 @@ pub enum CommandError {
     AttributeTargetNotFound { instance: InstanceId },
     #[error("container instance {instance} would have {count} custom attributes; the limit is {limit}")]
     AttributeLimitExceeded { instance: InstanceId, count: usize, limit: usize },
+
+    #[error("{target:?} is not there to be tagged")]
+    TagTargetNotFound { target: TagTarget },
+    #[error("{count} tags exceed {limit}")]
+    TooManyTags { count: usize, limit: usize },
 
     #[error("service {service} exists")]
     ServiceExists { service: ServiceName },

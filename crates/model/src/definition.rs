@@ -30,6 +30,8 @@ pub struct TaskDefinition {
     pub status: TaskDefinitionStatus,
     pub registered_at: Timestamp,
     pub deregistered_at: Option<Timestamp>,
+    /// From then on it is DELETE_IN_PROGRESS, and it goes when no row names it (TD-80).
+    pub delete_requested_at: Option<Timestamp>,
     pub registered_by: Arc<str>,
     pub tags: Tags,
     /// Attribute names an instance must have (TD-71), derived at registration.
@@ -217,6 +219,7 @@ impl TaskDefinition {
             status: TaskDefinitionStatus::Active,
             registered_at: Timestamp::ZERO,
             deregistered_at: None,
+            delete_requested_at: None,
             registered_by: "".into(),
             tags: Tags::new(),
             requires_attributes: Vec::new(),

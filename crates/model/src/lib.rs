@@ -16,6 +16,7 @@ mod instance;
 mod resources;
 mod service;
 mod service_deployment;
+mod tags;
 mod task;
 mod task_set;
 mod time;
@@ -47,6 +48,7 @@ pub use service::{
     SpreadField,
 };
 pub use service_deployment::{MonitorStatus, Rollback, ServiceDeployment, ServiceDeploymentStatus, ServiceRevision};
+pub use tags::{MANAGED_TAG_PREFIX, TAGS_MAX, TagChange, Tags, TooManyTags};
 pub use task::{
     Container, ContainerOverride, DesiredStatus, HealthStatus, LaunchType, NetworkBinding, StopCode, Task,
     TaskOverrides, TaskStatus,
@@ -54,6 +56,3 @@ pub use task::{
 pub use task_set::{DeploymentController, Scale, StabilityStatus, TaskSet};
 pub use time::Timestamp;
 pub use token::{ClientToken, TokenRecord, TokenResult};
-
-/// Free-form key/value pairs a user attaches to an object (TAG-1).
-pub type Tags = std::collections::BTreeMap<std::sync::Arc<str>, std::sync::Arc<str>>;

@@ -62,11 +62,14 @@ impl FamilyQuery {
     }
 }
 
-/// The first instant it left ACTIVE is kept (TD-76).
+/// The first instant it left ACTIVE is kept, and that of the request to delete it (TD-76, TD-80).
 pub(crate) fn set_status(definition: &mut TaskDefinition, status: TaskDefinitionStatus, at: Timestamp) {
     definition.status = status;
     if status != TaskDefinitionStatus::Active {
         definition.deregistered_at.get_or_insert(at);
+    }
+    if status == TaskDefinitionStatus::DeleteInProgress {
+        definition.delete_requested_at.get_or_insert(at);
     }
 }
 

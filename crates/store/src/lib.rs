@@ -36,9 +36,10 @@ pub use sqlite::SqliteStore;
 
 use async_trait::async_trait;
 use plimsoll_model::{
-    Batch, CapacityProvider, ClusterKey, Family, Image, Namespace, TaskDefinition, TaskDefinitionId,
+    Batch, CapacityProvider, ClusterKey, Family, Image, Namespace, Tags, TaskDefinition, TaskDefinitionId,
     TaskDefinitionStatus, Timestamp,
 };
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Where acknowledged state lives.
@@ -98,6 +99,22 @@ pub trait Store: Send + Sync + 'static {
         at: Timestamp,
     ) -> Result<Option<Arc<TaskDefinition>>, Error>;
 
+    /// Puts the tags `after` in place of `before`; false when the definition has other tags than those, or is not there.
+    async fn replace_task_definition_tags(
+        &self,
+        namespace: &Namespace,
+        id: &TaskDefinitionId,
+        before: &Tags,
+        after: &Tags,
+    ) -> Result<bool, Error>;
+
+    /// Removes what was to be deleted before that time and is named by no row of any cluster, and says which
+    /// definitions that were (TD-80). The numbers of their families are not given again (TD-75).
+    async fn delete_unused_task_definitions(
+        &self,
+        requested_before: Timestamp,
+    ) -> Result<Vec<(Namespace, TaskDefinitionId)>, Error>;
+
     async fn list_task_definitions(
         &self,
         namespace: &Namespace,
@@ -124,6 +141,19 @@ pub trait Store: Send + Sync + 'static {
 
     /// Only one that no ACTIVE cluster of the namespace is associated with, whichever process writes that cluster.
     async fn delete_capacity_provider(&self, namespace: &Namespace, name: &str) -> Result<ProviderDeletion, Error>;
+
+    /// What a principal has set for itself, by name (ACC-2).
+    async fn account_settings(&self, namespace: &Namespace, principal: &str)
+    -> Result<BTreeMap<String, String>, Error>;
+
+    /// No value removes the setting.
+    async fn set_account_setting(
+        &self,
+        namespace: &Namespace,
+        principal: &str,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<(), Error>;
 
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), Error>;

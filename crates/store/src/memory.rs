@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use plimsoll_model::{
     Batch, CapacityProvider, Change, Cluster, ClusterKey, ClusterStatus, Epoch, Family, Image, InstanceId, Namespace,
-    PortClaim, Task, TaskDefinition, TaskDefinitionId, TaskDefinitionStatus, TaskId, Timestamp,
+    PortClaim, Tags, Task, TaskDefinition, TaskDefinitionId, TaskDefinitionStatus, TaskId, Timestamp,
 };
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +31,8 @@ struct State {
     definitions: BTreeMap<Namespace, BTreeMap<TaskDefinitionId, Arc<TaskDefinition>>>,
     highest_revisions: BTreeMap<(Namespace, Family), u32>,
     capacity_providers: BTreeMap<(Namespace, Arc<str>), Arc<CapacityProvider>>,
+    /// By namespace and principal.
+    account_settings: BTreeMap<(Namespace, String), BTreeMap<String, String>>,
 }
 
 #[derive(Default)]
@@ -179,6 +181,43 @@ impl Store for MemoryStore {
         Ok(Some(Arc::clone(row)))
     }
 
+    async fn replace_task_definition_tags(
+        &self,
+        namespace: &Namespace,
+        id: &TaskDefinitionId,
+        before: &Tags,
+        after: &Tags,
+    ) -> Result<bool, Error> {
+        let mut state = self.shared.state.lock();
+        let found = state.definitions.get_mut(namespace).and_then(|rows| rows.get_mut(id));
+        let Some(row) = found.filter(|row| row.tags == *before) else { return Ok(false) };
+        Arc::make_mut(row).tags = after.clone();
+        Ok(true)
+    }
+
+    async fn delete_unused_task_definitions(
+        &self,
+        requested_before: Timestamp,
+    ) -> Result<Vec<(Namespace, TaskDefinitionId)>, Error> {
+        let mut state = self.shared.state.lock();
+        let mut named: BTreeMap<&Namespace, BTreeSet<TaskDefinitionId>> = BTreeMap::new();
+        for (key, cluster) in &state.clusters {
+            named.entry(&key.namespace).or_default().extend(definitions::named_by(&cluster.image));
+        }
+        let rows =
+            state.definitions.iter().flat_map(|(namespace, rows)| rows.values().map(move |row| (namespace, row)));
+        let unused = rows.filter(|(namespace, row)| {
+            row.status == TaskDefinitionStatus::DeleteInProgress
+                && row.delete_requested_at.is_some_and(|at| at < requested_before)
+                && !named.get(namespace).is_some_and(|ids| ids.contains(&row.id))
+        });
+        let unused: Vec<_> = unused.map(|(namespace, row)| (namespace.clone(), row.id.clone())).collect();
+        for (namespace, id) in &unused {
+            state.definitions.get_mut(namespace).and_then(|rows| rows.remove(id));
+        }
+        Ok(unused)
+    }
+
     async fn list_task_definitions(
         &self,
         namespace: &Namespace,
@@ -246,6 +285,31 @@ impl Store for MemoryStore {
         }
         let removed = state.capacity_providers.remove(&key);
         Ok(removed.map_or(ProviderDeletion::Missing, ProviderDeletion::Deleted))
+    }
+
+    async fn account_settings(
+        &self,
+        namespace: &Namespace,
+        principal: &str,
+    ) -> Result<BTreeMap<String, String>, Error> {
+        let state = self.shared.state.lock();
+        Ok(state.account_settings.get(&(namespace.clone(), principal.to_owned())).cloned().unwrap_or_default())
+    }
+
+    async fn set_account_setting(
+        &self,
+        namespace: &Namespace,
+        principal: &str,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<(), Error> {
+        let mut state = self.shared.state.lock();
+        let settings = state.account_settings.entry((namespace.clone(), principal.to_owned())).or_default();
+        match value {
+            Some(value) => settings.insert(name.to_owned(), value.to_owned()),
+            None => settings.remove(name),
+        };
+        Ok(())
     }
 
     async fn ping(&self) -> Result<(), Error> {

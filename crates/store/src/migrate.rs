@@ -15,6 +15,7 @@ macro_rules! migrations {
             $crate::migrate::migration!($database, 2, "0002_task_protection"),
             $crate::migrate::migration!($database, 3, "0003_service_deployments"),
             $crate::migrate::migration!($database, 4, "0004_capacity_providers"),
+            $crate::migrate::migration!($database, 5, "0005_account_settings"),
         ]
     };
 }

@@ -19,7 +19,7 @@ pub(super) const ZONE_ATTRIBUTE: &str = "ecs.availability-zone";
 const VERSION_STEPS_OF_A_STOPPED_TASK: u64 = 2;
 
 impl ClusterCore {
-    fn emit(&mut self, change: Change, out: &mut Outbox) {
+    pub(super) fn emit(&mut self, change: Change, out: &mut Outbox) {
         self.image.apply(&change);
         out.changes.push(change);
     }

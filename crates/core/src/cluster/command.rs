@@ -2,6 +2,7 @@
 //! nothing behind (W-9).
 
 mod attributes;
+mod change_tags;
 mod create_cluster;
 mod create_service;
 mod create_task_set;
@@ -17,6 +18,7 @@ mod start_task;
 mod stop_service_deployment;
 mod stop_task;
 mod submit_state;
+mod update_cluster;
 mod update_external_service;
 mod update_instances_state;
 mod update_service;
@@ -43,6 +45,9 @@ impl ClusterCore {
         match command {
             Command::CreateCluster(request) => Ok(self.create_cluster(request, out)),
             Command::DeleteCluster => self.delete_cluster(out),
+            Command::UpdateCluster { echo } => Ok(self.update_cluster(echo, out)),
+            Command::ChangeTags { target, change } => self.change_tags(target, &change, out),
+            Command::DefinitionTagged(definition) => Ok(self.definition_tagged(&definition, out)),
             Command::RegisterContainerInstance(request) => self.register_instance(*request, out).map(Output::Instance),
             Command::DeregisterContainerInstance { instance, force } => self.deregister_instance(instance, force, out),
             Command::UpdateContainerInstancesState { instances, status } => {

@@ -40,6 +40,13 @@ impl Definitions {
         true
     }
 
+    /// For a definition of the same id that has other tags; true when it is one of those in use.
+    pub fn replace(&mut self, definition: &Arc<TaskDefinition>) -> bool {
+        let Some(known) = self.known.get_mut(&definition.id) else { return false };
+        known.definition = Arc::clone(definition);
+        true
+    }
+
     /// True when that was the last reference.
     pub fn release(&mut self, id: &TaskDefinitionId) -> bool {
         let known = self.known.get_mut(id).expect("a row that named it referenced it");

@@ -49,6 +49,49 @@ const CAPABILITIES: &[&str] = &[
     "WAKE_ALARM",
 ];
 
+/// What a tmpfs may be mounted with; those with a value are written `name=value`.
+const MOUNT_OPTIONS: &[&str] = &[
+    "defaults",
+    "ro",
+    "rw",
+    "suid",
+    "nosuid",
+    "dev",
+    "nodev",
+    "exec",
+    "noexec",
+    "sync",
+    "async",
+    "dirsync",
+    "remount",
+    "mand",
+    "nomand",
+    "atime",
+    "noatime",
+    "diratime",
+    "nodiratime",
+    "bind",
+    "rbind",
+    "unbindable",
+    "runbindable",
+    "private",
+    "rprivate",
+    "shared",
+    "rshared",
+    "slave",
+    "rslave",
+    "relatime",
+    "norelatime",
+    "strictatime",
+    "nostrictatime",
+    "mode",
+    "uid",
+    "gid",
+    "nr_inodes",
+    "nr_blocks",
+    "mpol",
+];
+
 pub(super) fn check(document: &Document<'_>) -> Checked {
     let count = document.containers().count();
     if count == 0 {
@@ -208,6 +251,11 @@ fn check_linux_parameters(container: ContainerDocument<'_>) -> Checked {
         let path = text(tmpfs, "containerPath").unwrap_or_default();
         if path.is_empty() || integer(tmpfs, "size").unwrap_or(0) <= 0 {
             return refuse(format!("Container '{name}': a tmpfs needs 'containerPath' and a 'size' above 0."));
+        }
+        let option_name = |option: &&str| option.split('=').next().unwrap_or_default().to_owned();
+        let unknown = texts(tmpfs, "mountOptions").find(|one| !MOUNT_OPTIONS.contains(&option_name(one).as_str()));
+        if let Some(option) = unknown {
+            return refuse(format!("Container '{name}': unknown mount option {option:?} of a tmpfs."));
         }
     }
     check_range(container, linux, "swappiness", 0..=100)?;

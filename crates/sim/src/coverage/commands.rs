@@ -21,6 +21,9 @@ macro_rules! commands {
 commands! {
     Command::CreateCluster(_) => "CreateCluster": Ok;
     Command::DeleteCluster => "DeleteCluster": Ok Refused;
+    Command::UpdateCluster { .. } => "UpdateCluster": Ok;
+    Command::ChangeTags { .. } => "ChangeTags": Ok Refused;
+    Command::DefinitionTagged(_) => "DefinitionTagged": Ok;
     Command::RegisterContainerInstance(_) => "RegisterContainerInstance": Ok;
     Command::DeregisterContainerInstance { .. } => "DeregisterContainerInstance": Ok Refused;
     Command::UpdateContainerInstancesState { .. } => "UpdateContainerInstancesState": Ok;

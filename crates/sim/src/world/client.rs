@@ -3,6 +3,7 @@
 mod capacity;
 mod instances;
 mod services;
+mod tagging;
 mod tasks;
 
 pub(super) use instances::put_attribute;
@@ -159,7 +160,7 @@ impl World {
         if cluster.is_some_and(|row| row.capacity_providers.is_empty()) && self.dice.client.permille(300) {
             return Some(self.put_capacity_providers());
         }
-        match self.dice.client.below(115) {
+        match self.dice.client.below(118) {
             0..20 => Some(self.create_service()),
             20..42 => self.update_service(),
             42..45 => self.stop_service_deployment(),
@@ -181,6 +182,7 @@ impl World {
             97..98 => Some(Command::DeleteCluster),
             98 => self.submit_task_state(),
             99 => self.submit_container_state(),
+            115..118 => self.tagging_command(),
             _ => self.task_set_command(),
         }
     }

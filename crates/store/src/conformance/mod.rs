@@ -2,6 +2,7 @@
 //!
 //! [`conformance_tests!`] makes a test of each function for one back end.
 
+mod account_settings;
 mod capacity_providers;
 mod constraints;
 mod definitions;
@@ -10,6 +11,7 @@ mod random;
 mod round_trip;
 pub mod rows;
 
+pub use account_settings::*;
 pub use capacity_providers::*;
 pub use constraints::*;
 pub use definitions::*;
@@ -70,7 +72,10 @@ macro_rules! conformance_tests {
             families_are_listed_by_prefix_and_status
             capacity_providers_come_back_as_they_were_written
             a_capacity_provider_is_changed_from_the_version_that_is_stored
-            a_capacity_provider_with_a_cluster_is_not_deleted;
+            a_capacity_provider_with_a_cluster_is_not_deleted
+            account_settings_are_kept_by_principal
+            tags_of_a_definition_are_replaced_when_they_are_as_they_were
+            deleted_definitions_go_when_nothing_names_them;
             $back_end
         }
     };

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::rows::{DEFINITION_COLUMNS, corrupt, json, text};
 use crate::sql_error::while_doing;
 use crate::{DefinitionQuery, FamilyQuery};
-use plimsoll_model::{Family, Namespace, TaskDefinition, TaskDefinitionId, TaskDefinitionStatus, Timestamp};
+use plimsoll_model::{Family, Namespace, Tags, TaskDefinition, TaskDefinitionId, TaskDefinitionStatus, Timestamp};
 use sqlx::postgres::{PgArguments, PgPool, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Postgres, Row, query, query_scalar};
@@ -87,7 +87,9 @@ pub(super) async fn set_status(
 ) -> Result<Option<Arc<TaskDefinition>>, Error> {
     let sql = format!(
         "UPDATE task_definitions SET status = $5,
-             deregistered_at = CASE WHEN $5 = 'ACTIVE' THEN deregistered_at ELSE COALESCE(deregistered_at, $6) END
+             deregistered_at = CASE WHEN $5 = 'ACTIVE' THEN deregistered_at ELSE COALESCE(deregistered_at, $6) END,
+             delete_requested_at =
+                 CASE WHEN $5 = 'DELETE_IN_PROGRESS' THEN COALESCE(delete_requested_at, $6) END
          WHERE account = $1 AND region = $2 AND family = $3 AND revision = $4 RETURNING {DEFINITION_COLUMNS}"
     );
     let query = of_family(query(AssertSqlSafe(sql)), namespace, &id.family)
@@ -95,6 +97,52 @@ pub(super) async fn set_status(
         .bind(status.as_str())
         .bind(at.as_millis());
     one(query.fetch_optional(pool).await)
+}
+
+/// False when the tags are not those of before.
+pub(super) async fn replace_tags(
+    pool: &PgPool,
+    namespace: &Namespace,
+    id: &TaskDefinitionId,
+    (before, after): (&Tags, &Tags),
+) -> Result<bool, Error> {
+    let sql = "UPDATE task_definitions SET tags = $6::text::json
+               WHERE account = $1 AND region = $2 AND family = $3 AND revision = $4 AND tags::text = $5";
+    let query = of_family(query(sql), namespace, &id.family).bind(i64::from(id.revision));
+    let done = query.bind(json(before)).bind(json(after)).execute(pool).await;
+    Ok(done.map_err(while_doing("tagging a task definition"))?.rows_affected() == 1)
+}
+
+/// TD-80: those to be deleted that no row of any cluster names.
+pub(super) async fn delete_unused(
+    pool: &PgPool,
+    requested_before: Timestamp,
+) -> Result<Vec<(Namespace, TaskDefinitionId)>, Error> {
+    const DELETING: &str = "deleting task definitions";
+    let unnamed_by = |table: &str| {
+        format!(
+            "NOT EXISTS (SELECT 1 FROM clusters JOIN {table} AS named USING (cluster_id)
+                 WHERE clusters.account = task_definitions.account AND clusters.region = task_definitions.region
+                     AND named.family = task_definitions.family AND named.revision = task_definitions.revision)"
+        )
+    };
+    let unnamed = ["tasks", "services", "deployments"].map(unnamed_by).join(" AND ");
+    let sql = format!(
+        "DELETE FROM task_definitions
+         WHERE status = 'DELETE_IN_PROGRESS' AND delete_requested_at < $1 AND {unnamed}
+         RETURNING account, region, family, revision"
+    );
+    let query = query(AssertSqlSafe(sql)).bind(requested_before.as_millis());
+    let rows = query.fetch_all(pool).await.map_err(while_doing(DELETING))?;
+    let mut deleted = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let read = || Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?));
+        let (account, region, name, revision): (String, String, &str, i64) = read().map_err(while_doing(DELETING))?;
+        let revision = revision.try_into().map_err(|error| corrupt("task_definitions", name, Box::new(error)))?;
+        let namespace = Namespace { account: account.into(), region: region.into() };
+        deleted.push((namespace, TaskDefinitionId { family: family(name)?, revision }));
+    }
+    Ok(deleted)
 }
 
 pub(super) async fn list(

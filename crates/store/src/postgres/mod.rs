@@ -3,6 +3,7 @@
 //! Commits go through fenced transactions (`transaction`), leases through a session of their own (`session`), reads
 //! through a pool of their own.
 
+mod account_settings;
 mod capacity_providers;
 mod connect;
 mod definitions;
@@ -19,12 +20,13 @@ use crate::sql_error::while_doing;
 use crate::{DefinitionQuery, FamilyQuery, ProviderDeletion, Store};
 use async_trait::async_trait;
 use plimsoll_model::{
-    Batch, CapacityProvider, ClusterKey, ClusterName, Family, Image, Namespace, TaskDefinition, TaskDefinitionId,
+    Batch, CapacityProvider, ClusterKey, ClusterName, Family, Image, Namespace, Tags, TaskDefinition, TaskDefinitionId,
     TaskDefinitionStatus, Timestamp,
 };
 use session::LeaseSession;
 use sqlx::Row;
 use sqlx::postgres::PgPool;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use transaction::WriteTransaction;
 
@@ -141,6 +143,23 @@ impl Store for PostgresStore {
         definitions::set_status(&self.readers, namespace, id, (status, at)).await
     }
 
+    async fn replace_task_definition_tags(
+        &self,
+        namespace: &Namespace,
+        id: &TaskDefinitionId,
+        before: &Tags,
+        after: &Tags,
+    ) -> Result<bool, Error> {
+        definitions::replace_tags(&self.readers, namespace, id, (before, after)).await
+    }
+
+    async fn delete_unused_task_definitions(
+        &self,
+        requested_before: Timestamp,
+    ) -> Result<Vec<(Namespace, TaskDefinitionId)>, Error> {
+        definitions::delete_unused(&self.readers, requested_before).await
+    }
+
     async fn list_task_definitions(
         &self,
         namespace: &Namespace,
@@ -175,6 +194,24 @@ impl Store for PostgresStore {
 
     async fn delete_capacity_provider(&self, namespace: &Namespace, name: &str) -> Result<ProviderDeletion, Error> {
         capacity_providers::delete(&self.readers, namespace, name).await
+    }
+
+    async fn account_settings(
+        &self,
+        namespace: &Namespace,
+        principal: &str,
+    ) -> Result<BTreeMap<String, String>, Error> {
+        account_settings::of_principal(&self.readers, namespace, principal).await
+    }
+
+    async fn set_account_setting(
+        &self,
+        namespace: &Namespace,
+        principal: &str,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<(), Error> {
+        account_settings::set(&self.readers, namespace, principal, (name, value)).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

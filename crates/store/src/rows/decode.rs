@@ -100,6 +100,7 @@ pub(crate) struct DefinitionRow<'r> {
     pub requires_attributes: &'r str,
     pub compatibilities: &'r str,
     pub document: &'r str,
+    pub delete_requested_at: Option<i64>,
 }
 
 macro_rules! read_definition {
@@ -115,6 +116,7 @@ macro_rules! read_definition {
             requires_attributes: $row.try_get_unchecked(7)?,
             compatibilities: $row.try_get_unchecked(8)?,
             document: $row.try_get_unchecked(9)?,
+            delete_requested_at: $row.try_get_unchecked(10)?,
         }
     };
 }
@@ -152,6 +154,7 @@ impl DefinitionRow<'_> {
         definition.status = word("status", self.status, TaskDefinitionStatus::parse)?;
         definition.registered_at = Timestamp::from_millis(self.registered_at);
         definition.deregistered_at = self.deregistered_at.map(Timestamp::from_millis);
+        definition.delete_requested_at = self.delete_requested_at.map(Timestamp::from_millis);
         definition.registered_by = self.registered_by.into();
         definition.tags = serde_json::from_str(self.tags)?;
         definition.requires_attributes = serde_json::from_str(self.requires_attributes)?;

@@ -20,4 +20,4 @@ pub(crate) const TASK_COLUMNS: &str = "id, instance, family, revision, service, 
 
 /// The order in which [`read_definition`] takes a definition's columns.
 pub(crate) const DEFINITION_COLUMNS: &str = "family, revision, status, registered_at, deregistered_at, \
-     registered_by, tags, requires_attributes, compatibilities, document";
+     registered_by, tags, requires_attributes, compatibilities, document, delete_requested_at";

@@ -2,6 +2,7 @@
 //!
 //! One connection writes, a few read. Leases are numbers in the file: the lock beside it says who has them all.
 
+mod account_settings;
 mod capacity_providers;
 mod definitions;
 mod lock;
@@ -17,13 +18,14 @@ use crate::sql_error::while_doing;
 use crate::{DefinitionQuery, FamilyQuery, ProviderDeletion, Store};
 use async_trait::async_trait;
 use plimsoll_model::{
-    Batch, CapacityProvider, ClusterKey, ClusterName, Epoch, Family, Image, Namespace, TaskDefinition,
+    Batch, CapacityProvider, ClusterKey, ClusterName, Epoch, Family, Image, Namespace, Tags, TaskDefinition,
     TaskDefinitionId, TaskDefinitionStatus, Timestamp,
 };
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection, Row, query, query_scalar};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -163,6 +165,23 @@ impl Store for SqliteStore {
         definitions::set_status(&mut *self.writer.lock().await, namespace, id, (status, at)).await
     }
 
+    async fn replace_task_definition_tags(
+        &self,
+        namespace: &Namespace,
+        id: &TaskDefinitionId,
+        before: &Tags,
+        after: &Tags,
+    ) -> Result<bool, Error> {
+        definitions::replace_tags(&mut *self.writer.lock().await, namespace, id, (before, after)).await
+    }
+
+    async fn delete_unused_task_definitions(
+        &self,
+        requested_before: Timestamp,
+    ) -> Result<Vec<(Namespace, TaskDefinitionId)>, Error> {
+        definitions::delete_unused(&mut *self.writer.lock().await, requested_before).await
+    }
+
     async fn list_task_definitions(
         &self,
         namespace: &Namespace,
@@ -197,6 +216,24 @@ impl Store for SqliteStore {
 
     async fn delete_capacity_provider(&self, namespace: &Namespace, name: &str) -> Result<ProviderDeletion, Error> {
         capacity_providers::delete(&mut *self.writer.lock().await, namespace, name).await
+    }
+
+    async fn account_settings(
+        &self,
+        namespace: &Namespace,
+        principal: &str,
+    ) -> Result<BTreeMap<String, String>, Error> {
+        account_settings::of_principal(&self.readers, namespace, principal).await
+    }
+
+    async fn set_account_setting(
+        &self,
+        namespace: &Namespace,
+        principal: &str,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<(), Error> {
+        account_settings::set(&mut *self.writer.lock().await, namespace, principal, (name, value)).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -18,7 +18,8 @@ use subtle::ConstantTimeEq;
 
 /// How far a request's time may be from ours, in both directions.
 pub const WINDOW_SECONDS: i64 = 300;
-const SERVICE: &str = "ecs";
+/// As credential scopes name ECS.
+pub const SERVICE: &str = "ecs";
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// Access keys and their secrets.
@@ -81,9 +82,21 @@ pub struct Identity {
     pub region: String,
 }
 
-/// Checks a request's signature against the credentials, at a time in seconds since 1970.
+/// Checks the signature of a request for ECS against the credentials, at a time in seconds since 1970.
 pub fn verify(credentials: &Credentials, head: &RequestHead, body: &[u8], now: i64) -> Result<Identity, ApiError> {
+    verify_for(SERVICE, credentials, head, body, now)
+}
+
+/// The same for a request that must be signed for that service.
+pub fn verify_for(
+    service: &str,
+    credentials: &Credentials,
+    head: &RequestHead,
+    body: &[u8],
+    now: i64,
+) -> Result<Identity, ApiError> {
     let authorization = Authorization::of(head)?;
+    authorization.check_service(service)?;
     let time =
         header::single(&head.headers, "x-amz-date")?.ok_or_else(|| incomplete("the x-amz-date header is missing"))?;
     header::check_time(time, &authorization.date, now)?;
@@ -117,11 +130,17 @@ pub fn verify(credentials: &Credentials, head: &RequestHead, body: &[u8], now: i
 /// namespace a client means. Nothing when there is no header or it is not one of this scheme.
 pub fn region_of(headers: &[(String, String)]) -> Option<String> {
     let authorization = header::single(headers, "authorization").ok()??;
-    Authorization::read(authorization).ok().map(|authorization| authorization.region)
+    let authorization = Authorization::read(authorization).ok()?;
+    authorization.check_service(SERVICE).is_ok().then_some(authorization.region)
+}
+
+/// The service that the value of an Authorization header names, verified or not.
+pub fn service_of(authorization: &str) -> Option<String> {
+    Authorization::read(authorization).ok().map(|authorization| authorization.service)
 }
 
 fn signature(secret: &str, authorization: &Authorization, to_sign: &str) -> [u8; 32] {
-    mac(&signing_key(secret, &authorization.date, &authorization.region, SERVICE), to_sign)
+    mac(&signing_key(secret, &authorization.date, &authorization.region, &authorization.service), to_sign)
 }
 
 fn signing_key(secret: &str, date: &str, region: &str, service: &str) -> [u8; 32] {

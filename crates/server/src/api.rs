@@ -1,6 +1,7 @@
 //! The ECS API's way in and out: `POST /` becomes an operation and a JSON value, the answer becomes awsJson 1.1.
 //! What each operation does is in [`crate::ops`].
 
+use crate::neighbours::Neighbour;
 use crate::operator::Stage;
 use crate::ops;
 use crate::server::Shell;
@@ -12,7 +13,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use futures_util::FutureExt;
 use plimsoll_control::Control;
-use plimsoll_ecs_api::{ApiError, Operation, code};
+use plimsoll_ecs_api::{ApiError, Operation, code, sigv4};
 use plimsoll_model::{Namespace, Timestamp};
 use serde_json::Value;
 use std::panic::AssertUnwindSafe;
@@ -43,6 +44,13 @@ pub struct Context {
 pub(crate) async fn handle(State(shell): State<Arc<Shell>>, request: Request) -> Response {
     let request_id = uuid::Uuid::new_v4().to_string();
     let started = Instant::now();
+    let (parts, body) = request.into_parts();
+    if let Some(neighbour) = Neighbour::of(&parts) {
+        let (response, code) = neighbour.answer(&shell, &parts, body, &request_id).await;
+        shell.metrics.request("", code, started.elapsed());
+        return response;
+    }
+    let request = Request::from_parts(parts, body);
     let operation = operation(&request);
     let name = operation.as_ref().map_or("", |operation| operation.name);
     let result = without_panic(answer(&shell, request, operation)).await;
@@ -76,7 +84,7 @@ async fn answer(
     let operation = operation?;
     let (parts, body) = request.into_parts();
     let body = body::read(body, &shell.settings.limits).await?;
-    let caller = auth::authenticate(shell, &parts, &body)?;
+    let caller = auth::authenticate(shell, &parts, &body, sigv4::SERVICE)?;
     let input = plimsoll_ecs_api::validate(operation, &body)?;
     let context = Context {
         control: Arc::clone(&shell.control),

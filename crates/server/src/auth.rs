@@ -18,20 +18,22 @@ pub(crate) struct Caller {
 }
 
 /// With verification off the region a request was signed for still counts: it is what the client is configured for.
-pub(crate) fn authenticate(shell: &Shell, parts: &Parts, body: &[u8]) -> Result<Caller, ApiError> {
+/// `service` is the one that the request must be signed for.
+pub(crate) fn authenticate(shell: &Shell, parts: &Parts, body: &[u8], service: &str) -> Result<Caller, ApiError> {
     let settings = &shell.settings;
     let head = request_head(parts)?;
     let (region, principal) = match &settings.auth {
         Auth::Open => (sigv4::region_of(&head.headers), "root".to_owned()),
         Auth::Keys(credentials) => {
             let now = shell.control.now().as_millis() / 1000;
-            let identity = sigv4::verify(credentials, &head, body, now)?;
+            let identity = sigv4::verify_for(service, credentials, &head, body, now)?;
             (Some(identity.region), format!("user/{}", identity.access_key))
         }
     };
     let region: Arc<str> = match (region, &settings.region) {
         (None, _) => settings.default_region(),
-        (Some(signed_for), Some(pinned)) if signed_for != **pinned => {
+        // Other services than ECS may have one region for all the world.
+        (Some(signed_for), Some(pinned)) if signed_for != **pinned && service == sigv4::SERVICE => {
             let message = format!("Credential should be scoped to a valid region, not '{signed_for}'.");
             return Err(ApiError::new(code::INVALID_SIGNATURE, message));
         }

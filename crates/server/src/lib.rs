@@ -10,6 +10,7 @@ mod gateway;
 mod health;
 mod listener;
 mod metrics;
+mod neighbours;
 mod operator;
 mod ops;
 mod render;

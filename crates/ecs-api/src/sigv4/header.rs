@@ -1,6 +1,6 @@
 //! The Authorization header and what must be signed with it.
 
-use super::{ALGORITHM, RequestHead, SERVICE, WINDOW_SECONDS, incomplete, mismatch};
+use super::{ALGORITHM, RequestHead, WINDOW_SECONDS, incomplete, mismatch};
 use crate::error::{ApiError, code, excerpt};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -17,6 +17,8 @@ pub struct Authorization {
     /// As in the scope, YYYYMMDD.
     pub date: String,
     pub region: String,
+    /// Lower case, digits and hyphens.
+    pub service: String,
     /// As in the header: lower-case, ascending.
     pub signed_headers: Vec<String>,
     pub signature: [u8; 32],
@@ -62,12 +64,21 @@ impl Authorization {
         let (Some(credential), Some(signed), Some(signature)) = (credential, signed, signature) else {
             return Err(incomplete("the Authorization header needs Credential, SignedHeaders and Signature"));
         };
-        let (access_key, date, region) = credential_scope(credential)?;
-        Ok(Self { access_key, date, region, signed_headers: signed_headers(signed)?, signature: digits(signature)? })
+        let Scope { access_key, date, region, service } = credential_scope(credential)?;
+        let (signed_headers, signature) = (signed_headers(signed)?, digits(signature)?);
+        Ok(Self { access_key, date, region, service, signed_headers, signature })
     }
 
     pub fn scope(&self) -> String {
-        format!("{}/{}/{SERVICE}/{TERMINATOR}", self.date, self.region)
+        format!("{}/{}/{}/{TERMINATOR}", self.date, self.region, self.service)
+    }
+
+    /// A signature for one service says nothing to another.
+    pub fn check_service(&self, expected: &str) -> Result<(), ApiError> {
+        if self.service == expected {
+            return Ok(());
+        }
+        Err(mismatch(format!("the credential is scoped to {}, not {expected}", excerpt(&self.service))))
     }
 
     /// S-1: what changes the meaning of a request is signed with it.
@@ -84,24 +95,37 @@ impl Authorization {
     }
 }
 
-/// `key/date/region/ecs/aws4_request`.
-fn credential_scope(credential: &str) -> Result<(String, String, String), ApiError> {
+struct Scope {
+    access_key: String,
+    date: String,
+    region: String,
+    service: String,
+}
+
+/// `key/date/region/service/aws4_request`.
+fn credential_scope(credential: &str) -> Result<Scope, ApiError> {
     let parts: Vec<&str> = credential.split('/').collect();
     let [access_key, date, region, service, terminator] = parts.as_slice() else {
         return Err(incomplete("the Credential must read key/date/region/service/aws4_request"));
     };
-    if *service != SERVICE || *terminator != TERMINATOR {
-        let scope = format!("{service}/{terminator}");
-        return Err(mismatch(format!("the credential is scoped to {}, not {SERVICE}/{TERMINATOR}", excerpt(&scope))));
+    if *terminator != TERMINATOR {
+        return Err(mismatch(format!("the credential's scope ends with {}, not {TERMINATOR}", excerpt(terminator))));
     }
     let key_fits = (1..=128).contains(&access_key.len()) && access_key.bytes().all(|byte| byte.is_ascii_graphic());
     let date_fits = date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit());
-    let region_fits = (1..=64).contains(&region.len())
-        && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if !(key_fits && date_fits && region_fits) {
-        return Err(incomplete("the Credential has a malformed key, date or region"));
+    let plain = |part: &str| {
+        (1..=64).contains(&part.len())
+            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    if !(key_fits && date_fits && plain(region) && plain(service)) {
+        return Err(incomplete("the Credential has a malformed key, date, region or service"));
     }
-    Ok((access_key.to_string(), date.to_string(), region.to_string()))
+    Ok(Scope {
+        access_key: access_key.to_string(),
+        date: date.to_string(),
+        region: region.to_string(),
+        service: service.to_string(),
+    })
 }
 
 fn signed_headers(text: &str) -> Result<Vec<String>, ApiError> {

@@ -352,6 +352,11 @@ impl Scope {
         }
     }
 
+    /// What an ARN of this scope names, whatever it is.
+    pub fn resource(&self, given: &str) -> Result<Resource, ApiError> {
+        self.own(given).map(|arn| arn.resource)
+    }
+
     /// An ARN that belongs to this scope.
     fn own(&self, text: &str) -> Result<Arn, ApiError> {
         let arn: Arn = text.parse()?;

@@ -26,7 +26,7 @@ mod validate;
 pub use error::{ApiError, code};
 pub use generated::operations::{Call, OPERATIONS, TARGET_PREFIX};
 pub use generated::types;
-pub use operation::{Operation, not_implemented};
+pub use operation::{Operation, lacking, not_implemented};
 pub use shape::{Member, Shape, Structure};
 pub use timestamp::seconds;
 pub use validate::{BODY_BYTES_MAX, DEPTH_MAX, parse, validate};

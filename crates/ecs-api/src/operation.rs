@@ -55,5 +55,21 @@ impl fmt::Debug for Operation {
 /// The answer to an operation of the model that the server does not have (OP-1).
 pub fn not_implemented(operation: &Operation) -> ApiError {
     let code = if operation.declares(code::UNSUPPORTED_FEATURE) { code::UNSUPPORTED_FEATURE } else { code::CLIENT };
-    ApiError::new(code, format!("{} is not supported by this server", operation.name))
+    ApiError::new(code, format!("{} is not supported by this server: {}", operation.name, lacking(operation.name)))
+}
+
+/// What an operation would need and is not here, as half a sentence.
+pub fn lacking(name: &str) -> &'static str {
+    if name.contains("ExpressGateway") {
+        "Express services need load balancers and certificates that it does not have."
+    } else if name.contains("Gateway") {
+        "gateways need a network of the cloud's that it does not have."
+    } else if name.contains("Daemon") {
+        "managed daemons run on managed instances, which it does not have; a service with the scheduling strategy \
+         DAEMON runs one task on each instance."
+    } else if name == "ExecuteCommand" {
+        "there is no session service that a command could be reached through."
+    } else {
+        "it has no equivalent of what that needs."
+    }
 }

@@ -73,6 +73,15 @@ pub(crate) fn command_error(arns: &Arns, error: CommandError) -> ApiError {
             format!("{instance} would have {count} custom attributes; the limit is {limit}."),
         ),
 
+        // TAG-2
+        CommandError::TagTargetNotFound { .. } => {
+            ApiError::new(code::RESOURCE_NOT_FOUND, "The specified resource was not found.")
+        }
+        // TAG-1
+        CommandError::TooManyTags { count, limit } => {
+            ApiError::new(code::LIMIT_EXCEEDED, format!("{count} tags; the limit is {limit}."))
+        }
+
         // SVC-3
         CommandError::ServiceExists { .. } => invalid("Creation of service was not idempotent.".into()),
         CommandError::ServiceDraining { .. } => invalid("Unable to Start a service that is still Draining.".into()),

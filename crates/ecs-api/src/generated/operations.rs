@@ -14,10 +14,12 @@ pub enum Call {
     CreateCluster,
     CreateService,
     CreateTaskSet,
+    DeleteAccountSetting,
     DeleteAttributes,
     DeleteCapacityProvider,
     DeleteCluster,
     DeleteService,
+    DeleteTaskDefinitions,
     DeleteTaskSet,
     DeregisterContainerInstance,
     DeregisterTaskDefinition,
@@ -32,14 +34,19 @@ pub enum Call {
     DescribeTasks,
     DiscoverPollEndpoint,
     GetTaskProtection,
+    ListAccountSettings,
     ListAttributes,
     ListClusters,
     ListContainerInstances,
     ListServiceDeployments,
     ListServices,
+    ListServicesByNamespace,
+    ListTagsForResource,
     ListTaskDefinitionFamilies,
     ListTaskDefinitions,
     ListTasks,
+    PutAccountSetting,
+    PutAccountSettingDefault,
     PutAttributes,
     PutClusterCapacityProviders,
     RegisterContainerInstance,
@@ -48,9 +55,14 @@ pub enum Call {
     StartTask,
     StopServiceDeployment,
     StopTask,
+    SubmitAttachmentStateChanges,
     SubmitContainerStateChange,
     SubmitTaskStateChange,
+    TagResource,
+    UntagResource,
     UpdateCapacityProvider,
+    UpdateCluster,
+    UpdateClusterSettings,
     UpdateContainerAgent,
     UpdateContainerInstancesState,
     UpdateService,
@@ -202,7 +214,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "DeleteAccountSetting",
-        call: None,
+        call: Some(Call::DeleteAccountSetting),
         input: &DELETE_ACCOUNT_SETTING_REQUEST,
         output: &DELETE_ACCOUNT_SETTING_RESPONSE,
         errors: &["AccessDeniedException", "ClientException", "InvalidParameterException", "ServerException"],
@@ -323,7 +335,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "DeleteTaskDefinitions",
-        call: None,
+        call: Some(Call::DeleteTaskDefinitions),
         input: &DELETE_TASK_DEFINITIONS_REQUEST,
         output: &DELETE_TASK_DEFINITIONS_RESPONSE,
         errors: &["AccessDeniedException", "ClientException", "InvalidParameterException", "ServerException"],
@@ -640,7 +652,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "ListAccountSettings",
-        call: None,
+        call: Some(Call::ListAccountSettings),
         input: &LIST_ACCOUNT_SETTINGS_REQUEST,
         output: &LIST_ACCOUNT_SETTINGS_RESPONSE,
         errors: &["AccessDeniedException", "ClientException", "InvalidParameterException", "ServerException"],
@@ -783,7 +795,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "ListServicesByNamespace",
-        call: None,
+        call: Some(Call::ListServicesByNamespace),
         input: &LIST_SERVICES_BY_NAMESPACE_REQUEST,
         output: &LIST_SERVICES_BY_NAMESPACE_RESPONSE,
         errors: &[
@@ -796,7 +808,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "ListTagsForResource",
-        call: None,
+        call: Some(Call::ListTagsForResource),
         input: &LIST_TAGS_FOR_RESOURCE_REQUEST,
         output: &LIST_TAGS_FOR_RESOURCE_RESPONSE,
         errors: &[
@@ -837,14 +849,14 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "PutAccountSetting",
-        call: None,
+        call: Some(Call::PutAccountSetting),
         input: &PUT_ACCOUNT_SETTING_REQUEST,
         output: &PUT_ACCOUNT_SETTING_RESPONSE,
         errors: &["AccessDeniedException", "ClientException", "InvalidParameterException", "ServerException"],
     },
     Operation {
         name: "PutAccountSettingDefault",
-        call: None,
+        call: Some(Call::PutAccountSettingDefault),
         input: &PUT_ACCOUNT_SETTING_DEFAULT_REQUEST,
         output: &PUT_ACCOUNT_SETTING_DEFAULT_RESPONSE,
         errors: &["AccessDeniedException", "ClientException", "InvalidParameterException", "ServerException"],
@@ -981,7 +993,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "SubmitAttachmentStateChanges",
-        call: None,
+        call: Some(Call::SubmitAttachmentStateChanges),
         input: &SUBMIT_ATTACHMENT_STATE_CHANGES_REQUEST,
         output: &SUBMIT_ATTACHMENT_STATE_CHANGES_RESPONSE,
         errors: &[
@@ -1020,7 +1032,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "TagResource",
-        call: None,
+        call: Some(Call::TagResource),
         input: &TAG_RESOURCE_REQUEST,
         output: &TAG_RESOURCE_RESPONSE,
         errors: &[
@@ -1035,7 +1047,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "UntagResource",
-        call: None,
+        call: Some(Call::UntagResource),
         input: &UNTAG_RESOURCE_REQUEST,
         output: &UNTAG_RESOURCE_RESPONSE,
         errors: &[
@@ -1063,7 +1075,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "UpdateCluster",
-        call: None,
+        call: Some(Call::UpdateCluster),
         input: &UPDATE_CLUSTER_REQUEST,
         output: &UPDATE_CLUSTER_RESPONSE,
         errors: &[
@@ -1077,7 +1089,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "UpdateClusterSettings",
-        call: None,
+        call: Some(Call::UpdateClusterSettings),
         input: &UPDATE_CLUSTER_SETTINGS_REQUEST,
         output: &UPDATE_CLUSTER_SETTINGS_RESPONSE,
         errors: &[

@@ -1,9 +1,9 @@
 //! CreateCluster (CL-1, CL-2).
 
-use super::input::{echo, invalid, unexpected};
-use super::{capacity, tags};
+use super::input::{echo, unexpected};
+use super::{account_setting, capacity, cluster_settings, tags};
 use crate::Context;
-use crate::error_map::submit_error;
+use crate::error_map::{store_error, submit_error};
 use crate::render::{ClusterInclude, ClusterView};
 use crate::resolve::Arns;
 use plimsoll_core::{Command, Output, command};
@@ -21,9 +21,11 @@ pub(super) async fn run(
     };
     let strategy = request.default_capacity_provider_strategy.as_ref();
     let capacity = capacity::association(context, request.capacity_providers.as_ref(), strategy)?;
-    check_settings(request.settings.as_deref().unwrap_or_default())?;
+    let settings = request.settings.unwrap_or_default();
+    cluster_settings::check(&settings)?;
+    let settings = if settings.is_empty() { account_default(context).await? } else { settings };
     let mut kept = Map::new();
-    echo(&mut kept, "settings", request.settings.as_ref().filter(|settings| !settings.is_empty()));
+    echo(&mut kept, "settings", Some(&settings).filter(|settings| !settings.is_empty()));
     echo(&mut kept, "configuration", request.configuration.as_ref());
     echo(&mut kept, "serviceConnectDefaults", request.service_connect_defaults.as_ref());
 
@@ -42,14 +44,12 @@ pub(super) async fn run(
     Ok(types::CreateClusterResponse { cluster: Some(view.render(&arns, ClusterInclude::ALL)) })
 }
 
-/// CL-9: the one setting there is has three values; the model bounds only its name.
-fn check_settings(settings: &[types::ClusterSetting]) -> Result<(), ApiError> {
-    let values = ["enabled", "disabled", "enhanced"];
-    let odd = settings.iter().map(|setting| setting.value.as_deref().unwrap_or_default());
-    match odd.into_iter().find(|value| !values.contains(value)) {
-        None => Ok(()),
-        Some(value) => {
-            Err(invalid(format!("containerInsights should be one of [{}], was {value:?}", values.join(","))))
-        }
-    }
+/// What the account or the caller has set stands where the request says nothing (CL-9, ACC-2).
+async fn account_default(context: &Context) -> Result<Vec<types::ClusterSetting>, ApiError> {
+    let (caller, root) = (&context.caller_arn, account_setting::root(context));
+    let effective = context.control.account_settings().effective(&context.namespace, caller, &root).await;
+    let effective = effective.map_err(|error| store_error(&error))?;
+    let name = cluster_settings::CONTAINER_INSIGHTS;
+    let set = effective.get(name).cloned();
+    Ok(set.map(|value| types::ClusterSetting { name: Some(name.into()), value: Some(value) }).into_iter().collect())
 }

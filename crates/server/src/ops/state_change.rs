@@ -8,12 +8,13 @@ use plimsoll_core::{Command, CommandError};
 use plimsoll_ecs_api::{ApiError, types};
 use plimsoll_model::{NetworkBinding, Protocol, TaskStatus, Timestamp};
 
-const ACKNOWLEDGED: &str = "ACK";
+/// What an agent that was heard is answered.
+pub(super) const ACKNOWLEDGMENT: &str = "ACK";
 
 /// A task that is not known is acknowledged: the agent must not send it for ever.
 pub(super) async fn acknowledge(cluster: &ActiveCluster, command: Command) -> Result<Option<String>, ApiError> {
     match cluster.try_submit(command).await {
-        Ok(_) | Err(SubmitError::Refused(CommandError::TaskNotFound { .. })) => Ok(Some(ACKNOWLEDGED.into())),
+        Ok(_) | Err(SubmitError::Refused(CommandError::TaskNotFound { .. })) => Ok(Some(ACKNOWLEDGMENT.into())),
         Err(error) => Err(crate::error_map::submit_error(&cluster.arns, error)),
     }
 }

@@ -18,6 +18,7 @@ pub(crate) fn definition(namespace: &Namespace, row: &TaskDefinition) -> Result<
     shown.status = Some(row.status.as_str().into());
     shown.registered_at = seconds(row.registered_at);
     shown.deregistered_at = row.deregistered_at.and_then(seconds);
+    shown.delete_requested_at = row.delete_requested_at.and_then(seconds);
     shown.registered_by = text(&row.registered_by);
     shown.requires_attributes = Some(row.requires_attributes.iter().map(name_only).collect());
     shown.compatibilities = Some(row.compatibilities.iter().map(|one| one.as_str().into()).collect());

@@ -1,6 +1,7 @@
 //! Project tools. This file only names them; each lives in its own module.
 
 mod ci;
+mod citations;
 mod codegen;
 mod simulate;
 mod teeth;
@@ -20,6 +21,8 @@ enum Tool {
     Ci(ci::Options),
     /// Generate the ECS shape tables and types from the model file of an installed botocore
     Codegen(codegen::Args),
+    /// Count the rules of docs/behaviour.md that tests cite, and list those that none does
+    Rules(citations::Options),
     /// Run seeds of the simulator and check its invariants after every step
     Sim(simulate::Options),
     /// Switch planted bugs on, one at a time, and see that the simulator finds each
@@ -30,6 +33,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().tool {
         Tool::Ci(options) => ci::run(&options),
         Tool::Codegen(args) => codegen::run(&args),
+        Tool::Rules(options) => citations::run(&options),
         Tool::Sim(options) => simulate::run(&options),
         Tool::Teeth => teeth::run(),
     }

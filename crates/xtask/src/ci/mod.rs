@@ -8,7 +8,7 @@ mod docker;
 mod layers;
 mod postgres;
 mod process;
-mod rules;
+pub mod rules;
 mod summary;
 mod tools;
 

@@ -4,9 +4,9 @@ use anyhow::{Result, bail};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-const KINDS: &[&str] = &[
+pub const KINDS: &[&str] = &[
     "W", "ARN", "CL", "TD", "RES", "CI", "ATTR", "TAG", "RUN", "TL", "CQL", "PL", "TERM", "SVC", "EV", "DEP", "PROT",
-    "OP", "I", "D", "F", "S",
+    "OP", "ACC", "I", "D", "F", "S",
 ];
 
 pub fn check(root: &Path) -> Result<()> {
@@ -23,7 +23,7 @@ pub fn check(root: &Path) -> Result<()> {
     Ok(())
 }
 
-type Rule = (String, u32);
+pub type Rule = (String, u32);
 
 fn collect(dir: &Path, into: &mut BTreeSet<Rule>) -> Result<()> {
     for entry in std::fs::read_dir(dir)? {
@@ -41,7 +41,7 @@ fn collect(dir: &Path, into: &mut BTreeSet<Rule>) -> Result<()> {
 }
 
 /// Words of the form `KIND-number`.
-fn rules(text: &str) -> impl Iterator<Item = Rule> + '_ {
+pub fn rules(text: &str) -> impl Iterator<Item = Rule> + '_ {
     let words =
         text.split(|character: char| !(character.is_ascii_alphanumeric() || character == '-' || character == '_'));
     words.filter_map(|word| {
@@ -52,7 +52,7 @@ fn rules(text: &str) -> impl Iterator<Item = Rule> + '_ {
 }
 
 /// Rules in bold, ranges (`TD-1…TD-6`) included.
-fn explained(text: &str) -> BTreeSet<Rule> {
+pub fn explained(text: &str) -> BTreeSet<Rule> {
     let mut found = BTreeSet::new();
     for bold in text.split("**").skip(1).step_by(2) {
         for part in bold.split(", ") {

@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
 /// The newest that the generated tables were made from; see `codegen`.
-const PYTHON_PACKAGES: &[&str] = &["pytest==8.4.2"];
+const PYTHON_PACKAGES: &[&str] = &["pytest==8.4.2", "ecs-deploy==1.17.0"];
 
 const SBIN: &[&str] = &["/usr/sbin", "/sbin"];
 

@@ -68,9 +68,10 @@ const NAME: Rule = Rule::Alphabet(Alphabet {
     contains: |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'),
     description: "letters, digits, '_' and '-'",
 });
+/// ECS documents it without the space, and takes it: ecs-deploy signs its tasks "ECS Deploy".
 const STARTED_BY: Rule = Rule::Alphabet(Alphabet {
-    contains: |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/'),
-    description: "letters, digits, '_', '-' and '/'",
+    contains: |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | ' '),
+    description: "letters, digits, '_', '-', '/' and spaces",
 });
 const ATTRIBUTE_NAME: Rule = Rule::Alphabet(Alphabet {
     contains: |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | '\\'),

@@ -307,7 +307,7 @@ fn bounds_name_the_member_the_value_and_the_bound() {
         (
             "RunTask",
             json!({"taskDefinition": "t", "startedBy": "é"}),
-            "startedBy \"é\" holds 'é': only letters, digits, '_', '-' and '/' are allowed",
+            "startedBy \"é\" holds 'é': only letters, digits, '_', '-', '/' and spaces are allowed",
         ),
         (
             "RunTask",

@@ -69,7 +69,7 @@ class World:
     def known(self):
         """Values that mean something wherever they occur."""
         return {
-            "cluster": "default", "clusters": ["default"], "service": self.service, "services": [self.service],
+            "cluster": "default", "clusters": ["default"], "service": self.service, ("DescribeServicesRequest", "services"): [self.service],
             "taskDefinition": "web", "task": self.task, "tasks": [self.task], "containerInstance": self.instance,
             "containerInstances": [self.instance], "serviceDeploymentArn": self.deployment["serviceDeploymentArn"],
             "serviceDeploymentArns": [self.deployment["serviceDeploymentArn"]],
@@ -96,7 +96,39 @@ class World:
         return {"serviceName": self.name("made"), "taskDefinition": "web", "desiredCount": 0}
 
     def for_CreateCluster(self):
-        return {"clusterName": self.name("made")}
+        provider = self.fresh_provider()
+        strategy = [{"capacityProvider": provider, "weight": 1, "base": 0}]
+        return {"clusterName": self.name("made"), "capacityProviders": [provider], "defaultCapacityProviderStrategy": strategy}
+
+    def fresh_provider(self):
+        group = f"arn:aws:autoscaling:eu-north-1:{self.account}:autoScalingGroup:a:autoScalingGroupName/a"
+        name = self.name("provider")
+        self.ecs.create_capacity_provider(name=name, autoScalingGroupProvider={"autoScalingGroupArn": group})
+        return name
+
+    def for_CreateCapacityProvider(self):
+        group = f"arn:aws:autoscaling:eu-north-1:{self.account}:autoScalingGroup:a:autoScalingGroupName/b"
+        return {
+            ("CreateCapacityProviderRequest", "name"): self.name("provider"), "autoScalingGroupArn": group,
+            "managedTerminationProtection": "DISABLED", "status": "ENABLED",
+        }
+
+    def for_UpdateCapacityProvider(self):
+        return {
+            ("UpdateCapacityProviderRequest", "name"): self.fresh_provider(),
+            "managedTerminationProtection": "DISABLED", "status": "ENABLED",
+        }
+
+    def for_DeleteCapacityProvider(self):
+        return {"capacityProvider": self.fresh_provider()}
+
+    def for_DescribeCapacityProviders(self):
+        return {"capacityProviders": [self.fresh_provider()]}
+
+    def for_PutClusterCapacityProviders(self):
+        provider = self.fresh_provider()
+        strategy = [{"capacityProvider": provider, "weight": 1, "base": 0}]
+        return {"cluster": self.fresh_cluster(), "capacityProviders": [provider], "defaultCapacityProviderStrategy": strategy}
 
     def for_CreateTaskSet(self):
         return {"service": self.fresh_external_service()}
@@ -148,8 +180,13 @@ class World:
     def for_ListTasks(self):
         return {"family": "web", "serviceName": self.service}
 
+    def attributes(self):
+        return {"attributes": [{"name": "stack", "value": "prod", "targetType": "container-instance", "targetId": self.instance}]}
+
+    for_PutAttributes = for_DeleteAttributes = attributes
+
     def for_RegisterTaskDefinition(self):
-        return {"family": self.name("family"), ("RegisterTaskDefinitionRequest", "containerDefinitions"): [container()]}
+        return {"family": self.name("family"), ("RegisterTaskDefinitionRequest", "cpu"): "256", ("RegisterTaskDefinitionRequest", "memory"): "512", ("RegisterTaskDefinitionRequest", "containerDefinitions"): [container()]}
 
     def for_RegisterContainerInstance(self):
         return {

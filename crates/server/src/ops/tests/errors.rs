@@ -222,7 +222,7 @@ async fn running_tasks() {
             ),
             // RUN-5, TAG-4
             ("RunTask", run(json!({"group": "service:x"})), INVALID, "group"),
-            ("RunTask", run(json!({"startedBy": "a b"})), INVALID, "startedBy"),
+            ("RunTask", run(json!({"startedBy": "a+b"})), INVALID, "startedBy"),
             ("RunTask", run(json!({"propagateTags": "SERVICE"})), INVALID, "propagateTags"),
             // RUN-6, PL-5, CQL-4
             (

@@ -1,6 +1,10 @@
 """What reaches this endpoint when it is configured for every service, as the SDK's own parsers read the answer."""
 
 import http.client
+import json
+import os
+import subprocess
+import sys
 
 import boto3
 import botocore.config
@@ -42,6 +46,26 @@ def test_sts_says_who_calls(server):
     assert identity["Account"] == arn.split(":")[4]
     assert identity["Arn"].startswith(f"arn:aws:iam::{identity['Account']}:")
     assert identity["UserId"]
+
+
+def test_the_cli_knows_who_it_is_and_what_is_set(server):
+    """One endpoint for all, as a user of the AWS CLI sets it."""
+    settings = {
+        "AWS_ENDPOINT_URL": server.endpoint, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, "AWS_PAGER": "",
+        "AWS_ACCESS_KEY_ID": server.keys[0], "AWS_SECRET_ACCESS_KEY": server.keys[1],
+    }
+
+    def aws(*args):
+        command = [sys.executable, "-m", "awscli", *args, "--output", "json"]
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **settings})
+        assert done.returncode == 0, f"aws {' '.join(args)}: {done.stderr}"
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    assert aws("sts", "get-caller-identity")["Arn"].startswith("arn:aws:iam::")
+    cluster = aws("ecs", "list-clusters")["clusterArns"][0]
+    assert aws("ecs", "tag-resource", "--resource-arn", cluster, "--tags", "key=team,value=a") is None
+    assert aws("ecs", "list-tags-for-resource", "--resource-arn", cluster)["tags"] == [{"key": "team", "value": "a"}]
+    assert len(aws("ecs", "list-account-settings", "--effective-settings")["settings"]) == 11
 
 
 def test_nothing_is_scaled_by_anybody_else(server):

@@ -1,5 +1,7 @@
 """Every member that a task definition can have comes back from Register, Describe and Deregister as it was sent."""
 
+import time
+
 import pytest
 
 from conftest import REGION, Listener, free_port
@@ -126,3 +128,91 @@ def test_no_member_of_the_model_is_forgotten_here():
     sent = {"family", *sent_members(BRIDGE), *sent_members(FARGATE)}
     missing = set(model_members(MODEL.operation_model("RegisterTaskDefinition").input_shape)) - sent
     assert missing == set()
+
+
+def registers(ecs, **body):
+    return ecs.register_task_definition(family="rules", **body)["taskDefinition"]
+
+
+def container_with(**members):
+    return {"containerDefinitions": [{"name": "envoy", "image": "envoy", "memory": 16, **members}]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pidMode": "host"}, {"ipcMode": "task"}, container_with(privileged=True),
+        container_with(linuxParameters={"devices": [{"hostPath": "/dev/null"}]}),
+        container_with(linuxParameters={"sharedMemorySize": 64}),
+        container_with(linuxParameters={"capabilities": {"add": ["NET_ADMIN"]}}),
+        container_with(dockerSecurityOptions=["no-new-privileges"]),
+        container_with(resourceRequirements=[{"type": "GPU", "value": "1"}]),
+        container_with(logConfiguration={"logDriver": "syslog"}),
+        {"volumes": [{"name": "v", "host": {"sourcePath": "/srv"}}]},
+        {"volumes": [{"name": "v", "dockerVolumeConfiguration": {"scope": "task"}}]},
+        {"placementConstraints": [{"type": "memberOf", "expression": "attribute:a exists"}]},
+    ],
+    ids=str,
+)
+def test_td20_what_fargate_rules_out_is_refused_where_fargate_is_asked_for(ecs, change):
+    body = {**FARGATE, **change}
+    with pytest.raises(ecs.exceptions.ClientException):
+        registers(ecs, **body)
+    # Where it is not asked for, it is left out of the compatibilities.
+    plain = {key: value for key, value in body.items() if key not in ("requiresCompatibilities", "ephemeralStorage")}
+    assert "FARGATE" not in registers(ecs, **plain)["compatibilities"]
+
+
+@pytest.mark.parametrize(("size", "fits"), [(20, False), (21, True), (200, True), (201, False)])
+def test_td21_ephemeral_storage_is_bounded(ecs, size, fits):
+    body = {**FARGATE, "ephemeralStorage": {"sizeInGiB": size}}
+    if fits:
+        assert registers(ecs, **body)["ephemeralStorage"] == {"sizeInGiB": size}
+    else:
+        with pytest.raises(ecs.exceptions.ClientException, match="21"):
+            registers(ecs, **body)
+
+
+def test_td30_a_network_mode_that_was_left_out_is_not_shown(ecs):
+    assert "networkMode" not in registers(ecs, **container_with())
+
+
+def test_td36_reserved_host_ports_are_a_matter_of_placement(ecs):
+    ports = [{"containerPort": port, "hostPort": port} for port in (22, 2375, 51678, 40000)]
+    shown = registers(ecs, **container_with(portMappings=ports))
+    assert [mapping["hostPort"] for mapping in shown["containerDefinitions"][0]["portMappings"]] == [22, 2375, 51678, 40000]
+
+
+def test_td41_extra_hosts_are_whole_and_networking_may_be_off(ecs):
+    for host in ({"hostname": "db", "ipAddress": ""}, {"hostname": "", "ipAddress": "10.0.0.1"}):
+        with pytest.raises(ecs.exceptions.ClientException):
+            registers(ecs, **container_with(extraHosts=[host]))
+    shown = registers(ecs, **container_with(disableNetworking=True, portMappings=[{"containerPort": 80}]))
+    assert shown["containerDefinitions"][0]["disableNetworking"] is True
+
+
+def test_w17_and_cl5_batches_report_what_is_missing_in_order(ecs):
+    for name in ("b", "a"):
+        ecs.create_cluster(clusterName=name)
+    ecs.delete_cluster(cluster="a")
+    answer = ecs.describe_clusters(clusters=["b", "none", "a", "b"])
+    assert [(one["clusterName"], one["status"]) for one in answer["clusters"]] == [("b", "ACTIVE"), ("a", "INACTIVE")]
+    assert [one["reason"] for one in answer["failures"]] == ["MISSING"]
+    assert answer["failures"][0]["arn"].endswith(":cluster/none")
+    assert [one["clusterName"] for one in ecs.describe_clusters()["clusters"]] == ["default"]
+
+
+def test_prot2_and_prot3_what_cannot_be_protected_is_a_failure(ecs):
+    unknown = "0" * 32
+    refused = ecs.update_task_protection(cluster="default", tasks=[unknown], protectionEnabled=True)
+    assert (refused["protectedTasks"], [one["reason"] for one in refused["failures"]]) == ([], ["MISSING"])
+    assert [one["reason"] for one in ecs.get_task_protection(cluster="default", tasks=[unknown])["failures"]] == ["MISSING"]
+    with pytest.raises(ecs.exceptions.InvalidParameterException):
+        ecs.get_task_protection(cluster="default", tasks=[])
+
+
+def test_w3_and_w10_answers_are_objects_with_times_in_seconds(ecs):
+    shown = registers(ecs, **container_with())
+    assert abs(shown["registeredAt"].timestamp() - time.time()) < 600
+    assert shown["registeredAt"].microsecond % 1000 == 0
+    assert ecs.tag_resource(resourceArn=shown["taskDefinitionArn"], tags=[{"key": "a", "value": "b"}])["ResponseMetadata"]["HTTPStatusCode"] == 200

@@ -78,20 +78,21 @@ impl Maker {
 
     /// Some value inside, or the whole.
     fn part<'v>(&mut self, whole: &'v mut Value) -> &'v mut Value {
-        if self.dice.roll(3) == 0 {
+        let entries = match &*whole {
+            Value::Object(members) => members.len(),
+            Value::Array(entries) => entries.len(),
+            _ => 0,
+        };
+        if entries == 0 || self.dice.roll(3) == 0 {
             return whole;
         }
-        match whole {
-            Value::Object(members) if !members.is_empty() => {
-                let at = self.dice.roll(members.len());
-                self.part(members.values_mut().nth(at).expect("below the length"))
-            }
-            Value::Array(entries) if !entries.is_empty() => {
-                let at = self.dice.roll(entries.len());
-                self.part(&mut entries[at])
-            }
-            other => other,
-        }
+        let at = self.dice.roll(entries);
+        let inner = match whole {
+            Value::Object(members) => members.values_mut().nth(at),
+            Value::Array(entries) => entries.get_mut(at),
+            _ => None,
+        };
+        self.part(inner.expect("below the number of entries"))
     }
 
     fn any(&mut self, depth: usize) -> Value {

@@ -26,7 +26,9 @@ class World:
         wait_for("a task of the service", lambda: ecs.list_tasks(serviceName=self.service)["taskArns"])
         self.service_task = ecs.list_tasks(serviceName=self.service)["taskArns"][0]
         self.task = self.fresh_task()
-        self.deployment = ecs.list_service_deployments(service=self.service)["serviceDeployments"][0]
+        deployments = lambda: ecs.list_service_deployments(service=self.service)["serviceDeployments"]
+        wait_for("the deployment is over", lambda: deployments()[0]["status"] == "SUCCESSFUL")
+        self.deployment = deployments()[0]
         revision = ecs.describe_service_deployments(serviceDeploymentArns=[self.deployment["serviceDeploymentArn"]])
         self.revision = revision["serviceDeployments"][0]["targetServiceRevision"]["arn"]
 

@@ -90,7 +90,11 @@ impl Command {
             | Command::UpdateTaskSet { service, .. }
             | Command::UpdateServicePrimaryTaskSet { service, .. }
             | Command::DeleteTaskSet { service, .. } => Some(service),
-            Command::CreateCluster(_)
+            Command::ChangeTags { target: TagTarget::Service(service), .. } => Some(service),
+            Command::ChangeTags { .. }
+            | Command::CreateCluster(_)
+            | Command::UpdateCluster { .. }
+            | Command::DefinitionTagged(_)
             | Command::DeleteCluster
             | Command::RegisterContainerInstance(_)
             | Command::DeregisterContainerInstance { .. }

@@ -76,6 +76,7 @@ pub async fn definitions_change_status_and_nothing_else(back_end: &dyn BackEnd) 
         (TaskDefinitionStatus::DeleteInProgress, 70),
     ] {
         expected.status = status;
+        expected.delete_requested_at = (status == TaskDefinitionStatus::DeleteInProgress).then(|| at(millis));
         assert_eq!(set(&second, status, millis).await.as_deref(), Some(&expected));
     }
     assert_eq!(store.task_definition(&ours, &second).await.unwrap().as_deref(), Some(&expected));

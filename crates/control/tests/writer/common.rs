@@ -7,7 +7,7 @@ use plimsoll_core::Command;
 use plimsoll_core::command::{CreateCluster, RegisterContainerInstance};
 use plimsoll_core::protocol::{FromNode, Hello};
 use plimsoll_model::{
-    Batch, CapacityProvider, ClusterKey, ClusterName, Epoch, Family, Image, Namespace, Resources, TaskDefinition,
+    Batch, CapacityProvider, ClusterKey, ClusterName, Epoch, Family, Image, Namespace, Resources, Tags, TaskDefinition,
     TaskDefinitionId, TaskDefinitionStatus, Timestamp, VersionInfo,
 };
 use plimsoll_store::{DefinitionQuery, Error, FamilyQuery, Lease, MemoryStore, ProviderDeletion, Store};
@@ -153,6 +153,23 @@ impl Store for FaultyStore {
         self.inner.set_task_definition_status(namespace, id, status, at).await
     }
 
+    async fn replace_task_definition_tags(
+        &self,
+        namespace: &Namespace,
+        id: &TaskDefinitionId,
+        before: &Tags,
+        after: &Tags,
+    ) -> Result<bool, Error> {
+        self.inner.replace_task_definition_tags(namespace, id, before, after).await
+    }
+
+    async fn delete_unused_task_definitions(
+        &self,
+        requested_before: Timestamp,
+    ) -> Result<Vec<(Namespace, TaskDefinitionId)>, Error> {
+        self.inner.delete_unused_task_definitions(requested_before).await
+    }
+
     async fn list_task_definitions(
         &self,
         namespace: &Namespace,
@@ -187,6 +204,24 @@ impl Store for FaultyStore {
 
     async fn delete_capacity_provider(&self, namespace: &Namespace, name: &str) -> Result<ProviderDeletion, Error> {
         self.inner.delete_capacity_provider(namespace, name).await
+    }
+
+    async fn account_settings(
+        &self,
+        namespace: &Namespace,
+        principal: &str,
+    ) -> Result<BTreeMap<String, String>, Error> {
+        self.inner.account_settings(namespace, principal).await
+    }
+
+    async fn set_account_setting(
+        &self,
+        namespace: &Namespace,
+        principal: &str,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<(), Error> {
+        self.inner.set_account_setting(namespace, principal, name, value).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -151,7 +151,7 @@ mod tests {
         let pareto = Distribution::Pareto { min: 100, alpha: 0.5, max: Some(5000), step: Some(250) };
         for _ in 0..1000 {
             let drawn = pareto.draw(&mut chance);
-            assert!((250..=5000).contains(&drawn) && drawn % 250 == 0, "{drawn}");
+            assert!((250..=5000).contains(&drawn) && drawn.is_multiple_of(250), "{drawn}");
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::Step;
 use crate::violation::{Broken, require};
-use plimsoll_model::{Change, Image, ServiceEvent, ServiceName, ServiceStatus};
+use plimsoll_model::{Change, Deployment, Image, ServiceEvent, ServiceName, ServiceStatus};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -30,6 +30,10 @@ impl Satisfied {
                 Change::Service(row) if wishes_anew(step, &row.name) => {
                     self.services.insert(row.name.clone());
                 }
+                // So is another scale of a task set.
+                Change::Deployment(row) if row.task_set.is_some() && desires_anew(step, row) => {
+                    self.services.insert(row.service.clone());
+                }
                 Change::Event(row) => {
                     let before = newest.get(&row.service).copied();
                     let before = before.or_else(|| step.before.events_of_service(&row.service).next_back());
@@ -51,6 +55,10 @@ impl Satisfied {
         }
         Ok(())
     }
+}
+
+fn desires_anew(step: &Step, row: &Deployment) -> bool {
+    step.before.deployments.get(&row.id).is_none_or(|before| before.desired_count != row.desired_count)
 }
 
 fn wishes_anew(step: &Step, name: &ServiceName) -> bool {

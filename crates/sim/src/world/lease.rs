@@ -96,19 +96,24 @@ impl World {
         let Some(at) = self.formers.iter().position(|former| former.epoch == epoch) else { return Ok(()) };
         let mut former = self.formers.remove(at);
         let connections = self.network.of_epoch(epoch);
-        if let Some(in_flight) = former.in_flight.take().filter(|one| !one.applied) {
-            self.stale_commit(&in_flight.outbox, epoch)?;
-        }
-        let now = former.clock.shows(self.now);
-        for input in std::mem::take(&mut former.inbox) {
-            former.core.step(now, input, &mut former.current);
-        }
-        former.core.step(now, Input::Reconcile, &mut former.current);
-        if former.current.changes.is_empty() {
-            // Without a batch there is nothing to fence.
-            self.perform(std::mem::take(&mut former.current.effects));
-        } else {
-            self.stale_commit(&former.current, epoch)?;
+        let in_flight = former.in_flight.take().filter(|one| !one.applied);
+        let is_over = match in_flight {
+            Some(in_flight) => self.stale_commit(&in_flight.outbox, epoch)? == Written::Fenced,
+            None => false,
+        };
+        // What it knows beyond a batch that was fenced never happened: it drops everything.
+        if !is_over {
+            let now = former.clock.shows(self.now);
+            for input in std::mem::take(&mut former.inbox) {
+                former.core.step(now, input, &mut former.current);
+            }
+            former.core.step(now, Input::Reconcile, &mut former.current);
+            if former.current.changes.is_empty() {
+                // Without a batch there is nothing to fence.
+                self.perform(std::mem::take(&mut former.current.effects));
+            } else {
+                self.stale_commit(&former.current, epoch)?;
+            }
         }
         for connection in connections {
             self.core_closes(connection);
@@ -117,11 +122,12 @@ impl World {
         Ok(())
     }
 
-    fn stale_commit(&mut self, outbox: &Outbox, epoch: u64) -> Result<(), Broken> {
-        if self.write(outbox, epoch)? == Written::Fenced {
+    fn stale_commit(&mut self, outbox: &Outbox, epoch: u64) -> Result<Written, Broken> {
+        let written = self.write(outbox, epoch)?;
+        if written == Written::Fenced {
             self.coverage.count(Mishap::StaleWriterFenced);
         }
-        Ok(())
+        Ok(written)
     }
 
     pub(super) fn former_hears(&mut self, epoch: u64, input: Input) {

@@ -48,6 +48,7 @@ impl World {
         require((1..=CAUSES_MAX).contains(&events), "I-14", || {
             format!("{events} events say that a wish cannot be fulfilled")
         })?;
+        self.expire_what_is_due()?;
         rest::i_13_quiescence(self)?;
 
         let damped = self.control.committed.events_of_service(&name).any(|event| event.message.contains("AGENT"));

@@ -187,18 +187,19 @@ fn a_back_off() {
     silent(world, "a deployment that waits to start again");
 }
 
-/// SVC-25.
+/// SVC-25, PROT-4.
 #[test]
-fn unhealthy_tasks_without_room() {
+fn protected_unhealthy_tasks_without_room() {
     let mut world = world();
     create(&mut world, "checked:1", 3, percent(100, 100));
     let tasks: Vec<_> = world.committed.tasks.keys().copied().collect();
+    world.command(Command::UpdateTaskProtection { tasks: tasks.clone(), protect_ms: Some(3_600_000) }).unwrap();
     for task in &tasks[..2] {
         world.nodes.values_mut().find(|node| node.has(*task)).unwrap().set_health(*task, HealthStatus::Unhealthy);
     }
     world.settle();
     says(&world, BLOCKED);
-    silent(world, "unhealthy tasks that may not be stopped first");
+    silent(world, "unhealthy tasks that may not be stopped");
 }
 
 #[test]

@@ -340,11 +340,8 @@ impl World {
         }
         let desired = service.desired_count.min(cpu_share / cpu.max(1)).min(nodes);
         update.desired_count = Some(desired);
-        // A port that is taken twice over cannot be started first. Where nothing can be, too many that are unhealthy keep
-        // one another in place (SVC-25).
-        let only_stops_first = service.deployment_configuration.maximum_percent == 100;
-        let may_sicken = wanted.containers.iter().any(|spec| spec.health_check.is_some());
-        if nodes != u32::MAX || !can_move(service, desired) || only_stops_first && may_sicken {
+        // A port that is taken twice over cannot be started first.
+        if nodes != u32::MAX || !can_move(service, desired) {
             update.maximum_percent = Some(if nodes == u32::MAX { 200 } else { 100 });
             update.minimum_healthy_percent = Some(0);
         }

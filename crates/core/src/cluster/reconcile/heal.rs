@@ -1,5 +1,6 @@
 //! Unhealthy tasks of the PRIMARY deployment (SVC-25): their replacements, started by the step before, come first. Where
-//! there is no room for one, they are stopped one at a time while enough others are healthy.
+//! there is no room for one, they are stopped one at a time. With fewer healthy ones than the minimum, each replacement
+//! shows first what it is worth.
 
 use super::super::derived::Class;
 use super::super::stopping::StopBecause;
@@ -15,7 +16,8 @@ impl ClusterCore {
             return;
         }
         let covered = numbers.covered_beyond_desired(numbers.new_unhealthy + numbers.old_live);
-        let in_the_way = pass.make_room && numbers.stopping == 0 && numbers.healthy >= numbers.healthy_min;
+        let enough = numbers.healthy >= numbers.healthy_min || numbers.pending + numbers.undecided == 0;
+        let in_the_way = pass.make_room && numbers.stopping == 0 && enough;
         let count = covered.max(u32::from(in_the_way)).min(numbers.new_unhealthy);
         let index = self.index_of(pass, pass.primary.id).expect("it has an unhealthy task");
         let unhealthy = index.staying.of(Class::Unhealthy).iter().copied();

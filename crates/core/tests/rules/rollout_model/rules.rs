@@ -255,12 +255,14 @@ impl Pass {
     }
 
     /// SVC-25: an unhealthy task goes when the others are enough without it, or, where there is no room for its
-    /// replacement, alone and while enough others are healthy.
+    /// replacement, alone: while enough others are healthy, or when of nothing it is still to be seen what it is worth.
     fn heal(&mut self) {
         let enough_without_one = |now: &Situation| {
             now.count(|task| now.is_old(task) || now.is_failing(task)) + now.new_healthy() > now.desired
         };
-        let alone = self.limited && self.after.stopping() == 0 && self.after.healthy() >= self.after.healthy_min();
+        let nothing_to_come = self.after.count(|task| matches!(task.condition, Pending | Undecided)) == 0;
+        let enough = self.after.healthy() >= self.after.healthy_min() || nothing_to_come;
+        let alone = self.limited && self.after.stopping() == 0 && enough;
         let mut gone = 0;
         while (enough_without_one(&self.after) || (alone && gone == 0)) && self.stop_one(Situation::is_failing) {
             gone += 1;

@@ -67,8 +67,6 @@ pub fn lacking(name: &str) -> &'static str {
     } else if name.contains("Daemon") {
         "managed daemons run on managed instances, which it does not have; a service with the scheduling strategy \
          DAEMON runs one task on each instance."
-    } else if name == "ExecuteCommand" {
-        "there is no session service that a command could be reached through."
     } else {
         "it has no equivalent of what that needs."
     }

@@ -18,10 +18,14 @@ class World:
         self.connection = http.client.HTTPConnection("127.0.0.1", program.port, timeout=60)
         ecs = self.ecs
         wait_for("the node has joined", lambda: ecs.list_container_instances()["containerInstanceArns"])
-        self.definition = register(ecs, "web")
+        self.definition = register(ecs, "web", [container(portMappings=[{"containerPort": 80}])])
+        register(ecs, "vpc", networkMode="awsvpc")
         self.cluster = ecs.describe_clusters()["clusters"][0]["clusterArn"]
         self.instance = ecs.list_container_instances()["containerInstanceArns"][0]
         self.account = self.cluster.split(":")[4]
+        group = f"arn:aws:autoscaling:eu-north-1:{self.account}:autoScalingGroup:a:autoScalingGroupName/own"
+        ecs.create_capacity_provider(name="own", autoScalingGroupProvider={"autoScalingGroupArn": group})
+        ecs.put_cluster_capacity_providers(cluster="default", capacityProviders=["own"], defaultCapacityProviderStrategy=[])
         self.service = self.fresh_service(desired=1)
         wait_for("a task of the service", lambda: ecs.list_tasks(serviceName=self.service)["taskArns"])
         self.service_task = ecs.list_tasks(serviceName=self.service)["taskArns"][0]
@@ -30,6 +34,11 @@ class World:
         wait_for("the deployment is over", lambda: deployments()[0]["status"] == "SUCCESSFUL")
         self.deployment = deployments()[0]
         revision = ecs.describe_service_deployments(serviceDeploymentArns=[self.deployment["serviceDeploymentArn"]])
+        # Registered over the API alone, so tasks that are placed there stay PENDING.
+        ecs.register_container_instance(
+            totalResources=[{"name": "CPU", "type": "INTEGER", "integerValue": 8192}, {"name": "MEMORY", "type": "INTEGER", "integerValue": 8192}],
+            attributes=[{"name": "plimsoll.capacity-provider", "value": "own"}, {"name": "others", "value": "no"}],
+        )
         self.revision = revision["serviceDeployments"][0]["targetServiceRevision"]["arn"]
 
     def name(self, kind):
@@ -52,6 +61,13 @@ class World:
 
     def fresh_task(self):
         return self.ecs.run_task(taskDefinition="web")["tasks"][0]["taskArn"]
+
+    def for_ExecuteCommand(self):
+        # On the node that runs it: others were only registered over the API.
+        started = self.ecs.start_task(taskDefinition="web", enableExecuteCommand=True, containerInstances=[self.instance])
+        running = started["tasks"][0]["taskArn"]
+        self.ecs.get_waiter("tasks_running").wait(tasks=[running], WaiterConfig={"Delay": 0.1, "MaxAttempts": 600})
+        return {"task": running, "container": "app"}
 
     def fresh_cluster(self):
         return self.ecs.create_cluster(clusterName=self.name("cluster"))["cluster"]["clusterName"]
@@ -87,6 +103,11 @@ class World:
             ("PutAccountSettingDefaultRequest", "name"): "containerInsights",
             ("PutAccountSettingDefaultRequest", "value"): "enabled",
             ("ListAccountSettingsRequest", "name"): "containerInsights",
+            ("LoadBalancer", "containerName"): "app", ("LoadBalancer", "containerPort"): 80,
+            ("ServiceRegistry", "containerName"): "app", ("ServiceRegistry", "containerPort"): 80,
+            ("DeploymentLifecycleHook", "targetType"): "PAUSE", "assignPublicIp": "DISABLED",
+            "minimumHealthyPercent": 100, "maximumPercent": 200,
+            "capacityProviderStrategy": [{"capacityProvider": "own", "weight": 1, "base": 0}],
         }
 
     def special(self, operation):

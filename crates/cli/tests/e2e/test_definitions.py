@@ -42,7 +42,7 @@ MAIN = {
     "dockerLabels": {"team": "a"}, "ulimits": [{"name": "nofile", "softLimit": 1024, "hardLimit": 2048}],
     "logConfiguration": {"logDriver": "awsfirelens", "options": {"Name": "stdout"}, "secretOptions": [{"name": "key", "valueFrom": SECRET}]},
     "systemControls": [{"namespace": "net.core.somaxconn", "value": "1024"}],
-    "resourceRequirements": [{"type": "GPU", "value": "1"}, {"type": "InferenceAccelerator", "value": "eia"}],
+    "resourceRequirements": [{"type": "GPU", "value": "1", "sharingStrategy": {"nvidiaMps": {"maxComputePercent": 50, "memory": 1024}}}, {"type": "InferenceAccelerator", "value": "eia"}],
     "credentialSpecs": ["credentialspec:arn:aws:s3:::bucket/spec"],
 }
 BRIDGE = {
@@ -66,8 +66,6 @@ FARGATE = {
     "containerDefinitions": [{"name": "envoy", "image": "envoy"}], "ephemeralStorage": {"sizeInGiB": 30},
     "proxyConfiguration": {"type": "APPMESH", "containerName": "envoy", "properties": [{"name": "AppPorts", "value": "80"}]},
 }
-# The sharing of accelerators stands and falls with a driver that no node here has.
-NOT_SENT = {"resourceRequirements.sharingStrategy"}
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +101,8 @@ def test_td60_everything_sent_comes_back(ecs, body):
     assert registered["taskDefinition"] == described["taskDefinition"]
     changed = {key: value for key, value in deregistered["taskDefinition"].items() if described["taskDefinition"].get(key) != value}
     assert set(changed) == {"status", "deregisteredAt"}
+    required = {one["name"] for one in registered["taskDefinition"]["requiresAttributes"]}
+    assert ("plimsoll.gpu-sharing" in required) == (body is BRIDGE)
 
 
 def test_no_member_of_the_model_is_forgotten_here():
@@ -119,9 +119,8 @@ def test_no_member_of_the_model_is_forgotten_here():
         if shape.type_name == "structure":
             for name, member in shape.members.items():
                 here = f"{path}.{name}".lstrip(".")
-                if not any(here.endswith(left_out) for left_out in NOT_SENT):
-                    yield here
-                    yield from model_members(member, f"{path}.{name}")
+                yield here
+                yield from model_members(member, f"{path}.{name}")
         elif shape.type_name == "list":
             yield from model_members(shape.member, path)
 

@@ -16,21 +16,27 @@ NOT_HERE = re.compile(r"is not supported by this server: (.*)", re.S)
 # Valid requests that this world must refuse all the same, and how.
 REFUSED = {
     "ContinueServiceDeployment": "UnsupportedFeatureException",
+    # There are no sessions to give.
+    "ExecuteCommand": "TargetNotConnectedException",
     "ListServicesByNamespace": "NamespaceNotFoundException",
     "UpdateContainerAgent": "NoUpdateAvailableException",
     # It is finished.
     "StopServiceDeployment": "ConflictException",
 }
+DEPLOYMENTS_LEFT_OUT = [
+    f"deploymentConfiguration.{name}"
+    for name in ("alarms", "lifecycleHooks", "bakeTimeInMinutes", "linearConfiguration", "canaryConfiguration", "earlySuccessCriteria")
+]
 # The fullest request leaves out what excludes another member or asks for infrastructure that is not there; that each
 # of these is refused by name is tested with the operations.
 LEFT_OUT = {
     "CreateCapacityProvider": ["managedInstancesProvider", "cluster"],
     "CreateService": [
         "capacityProviderStrategy", "platformVersion", "serviceConnectConfiguration", "volumeConfigurations",
-        "vpcLatticeConfigurations", "gatewayConnectors", "monitoring", "deploymentController", "networkConfiguration",
-        "loadBalancers", "serviceRegistries", "role", "deploymentConfiguration", "availabilityZoneRebalancing",
+        "vpcLatticeConfigurations", "gatewayConnectors", "monitoring", "networkConfiguration", "availabilityZoneRebalancing",
+        *DEPLOYMENTS_LEFT_OUT,
     ],
-    "CreateTaskSet": ["capacityProviderStrategy", "platformVersion", "networkConfiguration", "loadBalancers", "serviceRegistries"],
+    "CreateTaskSet": ["capacityProviderStrategy", "platformVersion", "networkConfiguration"],
     "ListTasks": ["startedBy", "daemonName"],
     "RunTask": [
         "capacityProviderStrategy", "platformVersion", "networkConfiguration", "volumeConfigurations",
@@ -43,8 +49,8 @@ LEFT_OUT = {
     "UpdateCapacityProvider": ["managedInstancesProvider", "cluster"],
     "UpdateService": [
         "capacityProviderStrategy", "platformVersion", "serviceConnectConfiguration", "volumeConfigurations",
-        "vpcLatticeConfigurations", "gatewayConnectors", "monitoring", "deploymentController", "networkConfiguration",
-        "loadBalancers", "serviceRegistries", "deploymentConfiguration", "availabilityZoneRebalancing",
+        "vpcLatticeConfigurations", "gatewayConnectors", "monitoring", "networkConfiguration", "availabilityZoneRebalancing",
+        *DEPLOYMENTS_LEFT_OUT,
     ],
     # Its fullest forms exclude each other: test_definitions.py sends them all.
     "RegisterTaskDefinition": [
@@ -69,12 +75,19 @@ def world(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def table():
+def members():
+    return {}
+
+
+@pytest.fixture(scope="module")
+def table(members):
     rows = {}
     yield rows
     if len(rows) != len(OPERATIONS) or any(len(row) != 3 for row in rows.values()):
         return  # Some tests were left out or failed.
-    text = document(rows)
+    if len(members) != len(ALONE):
+        return
+    text = document(rows, members)
     if os.environ.get("PLIMSOLL_GOLDEN") == "write":
         TABLE.write_text(text)
     assert TABLE.read_text() == text, "docs/operations.md is old: run this test with PLIMSOLL_GOLDEN=write"
@@ -105,17 +118,7 @@ def answered(world, operation, body):
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_the_smallest_valid_request_is_answered(world, table, operation):
-    shape = MODEL.operation_model(operation).input_shape
-    body = world.maker(operation).smallest(shape)
-    if operation in ("CreateCapacityProvider", "UpdateCapacityProvider"):
-        # The model leaves optional both kinds of provider that there are.
-        group = f"arn:aws:autoscaling:eu-north-1:{world.account}:autoScalingGroup:a:autoScalingGroupName/b"
-        body |= {"autoScalingGroupProvider": {"autoScalingGroupArn": group}}
-    if operation == "CreateService":
-        # The model leaves optional what the ECS controller needs.
-        body |= {"taskDefinition": "web", "desiredCount": 0}
-    if operation in ("SubmitTaskStateChange", "SubmitContainerStateChange"):
-        body |= {"task": world.task, "containerName": "app"}
+    body = smallest(world, operation)
     table.setdefault(operation, {})["min"] = answered(world, operation, body)
 
 
@@ -130,6 +133,51 @@ def test_the_fullest_valid_request_is_answered(world, table, operation):
             place = place[step]
         place.pop(inner, None)
     table.setdefault(operation, {})["full"] = answered(world, operation, body)
+
+
+def smallest(world, operation):
+    """Valid also where the model leaves optional what one of several forms needs."""
+    body = world.maker(operation).smallest(MODEL.operation_model(operation).input_shape)
+    if operation in ("CreateCapacityProvider", "UpdateCapacityProvider"):
+        # The model leaves optional both kinds of provider that there are.
+        group = f"arn:aws:autoscaling:eu-north-1:{world.account}:autoScalingGroup:a:autoScalingGroupName/b"
+        body |= {"autoScalingGroupProvider": {"autoScalingGroupArn": group}}
+    if operation == "CreateService":
+        # The model leaves optional what the ECS controller needs.
+        body |= {"taskDefinition": "web", "desiredCount": 0}
+    if operation in ("SubmitTaskStateChange", "SubmitContainerStateChange"):
+        body |= {"task": world.task, "containerName": "app"}
+    return body
+
+
+ALONE = [
+    (operation, member) for operation, members in LEFT_OUT.items() if operation != "RegisterTaskDefinition"
+    for member in members
+]
+
+
+@pytest.mark.parametrize(("operation", "member"), ALONE)
+def test_what_the_fullest_request_leaves_out_is_answered_by_itself(world, members, operation, member):
+    """Each member that goes with no other, beside the smallest request: it is taken, or refused by name."""
+    body, shape = smallest(world, operation), MODEL.operation_model(operation).input_shape
+    place, maker = body, world.maker(operation)
+    *outer, inner = member.split(".")
+    for step in outer:
+        place, shape = place.setdefault(step, {}), shape.members[step]
+    place[inner] = maker.value(shape.members[inner], shape.name, True, inner)
+    if inner == "networkConfiguration":
+        body["taskDefinition"] = "vpc"  # The only network mode that has one.
+    status, headers, reply = world.call(operation, body)
+    answer = body_of(reply)
+    if status == 200:
+        output = MODEL.operation_model(operation).output_shape
+        assert misfits(output, answer) == [], (operation, body)
+        members[operation, member] = "answered"
+        return
+    assert status == 400, (operation, body, answer)
+    assert answer["__type"] in declared(operation), (operation, body, answer)
+    assert inner.lower() in answer["message"].lower().replace(" ", ""), (operation, body, answer)
+    members[operation, member] = f"{answer['__type']}: {answer['message']}"
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -153,7 +201,7 @@ def test_every_fault_of_one_member_is_refused(world, table, operation):
     table.setdefault(operation, {})["violations"] = count
 
 
-def document(rows):
+def document(rows, members):
     tests = behaviour_tests()
     lines = [
         "# Operations, one by one",
@@ -184,6 +232,16 @@ def document(rows):
     for why in sorted(set(absent.values())):
         names = ", ".join(name for name, given in absent.items() if given == why)
         lines += [f"- {names}: {why}"]
+    lines += [
+        "",
+        "## Members that go with no others",
+        "",
+        "The fullest requests above leave these out. Each was sent beside the smallest request.",
+        "",
+        "| operation | member | |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {operation} | `{member}` | {members[operation, member]} |" for operation, member in ALONE]
     return "\n".join(lines) + "\n"
 
 

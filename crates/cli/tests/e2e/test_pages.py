@@ -59,19 +59,26 @@ def test_a_paginator_sees_everything_once(ecs, paginator, member, query):
 
 
 def test_account_settings_have_pages_too(ecs):
+    """There are no more than these names, and a principal lists only its own."""
     found = collected(ecs, "list_account_settings", "settings", effectiveSettings=True)
     assert len({setting["name"] for setting in found}) == len(found) == 11
+    small = collected(ecs, "list_account_settings", "settings", effectiveSettings=True, PaginationConfig={"PageSize": 1})
+    assert small == found
 
 
 def test_tasks_have_pages(ecs):
-    """Started on instances that no agent speaks for would be refused: stopped ones of the node's are listed."""
-    runs = [ecs.run_task(taskDefinition="many", count=10)["tasks"] for _ in range(2)]
-    started = {task["taskArn"] for run in runs for task in run}
-    assert len(started) == 20
+    """Tasks that really run, on the one node that there is."""
+    light = [container(command=["sleep", "600"], memory=4)]
+    ecs.register_task_definition(family="light", containerDefinitions=light)
+    runs = [ecs.run_task(taskDefinition="light", count=10) for _ in range(COUNT // 10 + 1)]
+    assert [run["failures"] for run in runs] == [[]] * len(runs)
+    started = {task["taskArn"] for run in runs for task in run["tasks"]}
+    found = collected(ecs, "list_tasks", "taskArns", family="light")
+    assert len(found) == len(started) > COUNT and set(found) == started
     for arn in started:
         ecs.stop_task(task=arn)
-    found = collected(ecs, "list_tasks", "taskArns", desiredStatus="STOPPED", PaginationConfig={"PageSize": 3})
-    assert started <= set(found) and len(found) == len(set(found))
+    small = collected(ecs, "list_tasks", "taskArns", family="light", desiredStatus="STOPPED", PaginationConfig={"PageSize": 7})
+    assert len(small) == len(started) and set(small) == started
 
 
 def test_services_by_namespace_are_not_here(ecs):

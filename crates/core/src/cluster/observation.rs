@@ -37,7 +37,7 @@ impl ClusterCore {
         let definition = Arc::clone(&self.derived.definitions.get(&task.definition).definition);
         let mut row = Task::clone(task);
         merge_containers(&mut row, &report.containers);
-        row.health = task_health(&row, &definition);
+        row.health = task_health(&row.containers, &definition);
         row.last_status = mutant!(ResurrectsStopped => report.status, row.last_status.max(report.status));
         row.pull_started_at = row.pull_started_at.or(report.pull_started_at);
         row.pull_stopped_at = row.pull_stopped_at.or(report.pull_stopped_at);
@@ -99,12 +99,12 @@ fn merge_containers(row: &mut Task, reported: &[Container]) {
 }
 
 /// TL-11.
-fn task_health(row: &Task, definition: &TaskDefinition) -> HealthStatus {
+fn task_health(containers: &[Container], definition: &TaskDefinition) -> HealthStatus {
     let checked = |container: &&Container| {
         definition.container(&container.name).is_some_and(|spec| spec.essential && spec.health_check.is_some())
     };
     let mut health = None;
-    for container in row.containers.iter().filter(checked) {
+    for container in containers.iter().filter(checked) {
         health = match (health, container.health) {
             (_, HealthStatus::Unhealthy) | (Some(HealthStatus::Unhealthy), _) => Some(HealthStatus::Unhealthy),
             (_, HealthStatus::Unknown) | (Some(HealthStatus::Unknown), _) => Some(HealthStatus::Unknown),
@@ -178,4 +178,46 @@ fn shorten(reason: &Arc<str>) -> Arc<str> {
         return Arc::clone(reason);
     }
     reason.chars().take(CONTAINER_REASON_CHARS_MAX).collect::<String>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plimsoll_model::TaskDefinitionId;
+
+    /// Containers as `name: essential, has a check`, and the health that is reported of each.
+    fn health_of(containers: &[(bool, bool, HealthStatus)]) -> HealthStatus {
+        let named = |at: usize| format!("c{at}");
+        let specs = containers.iter().enumerate().map(|(at, (essential, checked, _))| {
+            let mut spec = serde_json::json!({"name": named(at), "image": "i", "essential": essential});
+            if *checked {
+                spec["healthCheck"] = serde_json::json!({"command": ["true"]});
+            }
+            spec
+        });
+        let document = serde_json::json!({"containerDefinitions": specs.collect::<Vec<_>>()});
+        let id = TaskDefinitionId { family: plimsoll_model::Family::parse("f").unwrap(), revision: 1 };
+        let definition = TaskDefinition::from_document(id, Arc::new(document)).unwrap();
+        let rows = containers.iter().enumerate().map(|(at, (_, _, health))| {
+            let row = serde_json::json!({"name": named(at), "last_status": "RUNNING", "health": health.as_str()});
+            serde_json::from_value::<Container>(row).unwrap()
+        });
+        task_health(&rows.collect::<Vec<_>>(), &definition)
+    }
+
+    #[test]
+    fn tl11_the_essential_containers_with_checks_decide() {
+        use HealthStatus::{Healthy, Unhealthy, Unknown};
+        for (containers, expected) in [
+            (vec![], Unknown),
+            (vec![(true, false, Unhealthy)], Unknown),
+            (vec![(false, true, Unhealthy)], Unknown),
+            (vec![(true, true, Healthy), (false, true, Unhealthy)], Healthy),
+            (vec![(true, true, Healthy), (true, true, Unknown)], Unknown),
+            (vec![(true, true, Unknown), (true, true, Unhealthy)], Unhealthy),
+            (vec![(true, true, Healthy), (true, true, Unhealthy), (true, true, Unknown)], Unhealthy),
+        ] {
+            assert_eq!(health_of(&containers), expected, "{containers:?}");
+        }
+    }
 }

@@ -131,6 +131,7 @@ fn container_attributes(document: &Document<'_>, container: ContainerDocument<'_
     let linux_given = |member: &str| linux.is_some_and(|linux| given(linux, member));
     let range = objects(members, "portMappings").any(|mapping| given(mapping, "containerPortRange"));
     let gpu = objects(members, "resourceRequirements").any(|one| text(one, "type") == Some("GPU"));
+    let shared_gpu = objects(members, "resourceRequirements").any(|one| given(one, "sharingStrategy"));
     let accelerator =
         objects(members, "resourceRequirements").any(|one| text(one, "type") == Some("InferenceAccelerator"));
     let restarts = object(members, "restartPolicy").is_some_and(|policy| flag(policy, "enabled") == Some(true));
@@ -165,6 +166,8 @@ fn container_attributes(document: &Document<'_>, container: ContainerDocument<'_
         (OF_AN_ENGINE.iter().any(of_an_engine), api("1.17")),
         (given(members, "credentialSpecs") || security_option("credentialspec:"), "ecs.capability.gmsa".into()),
         (gpu, "ecs.capability.gpu".into()),
+        // Several containers on one GPU need a driver that shares it; the name is ours.
+        (shared_gpu, "plimsoll.gpu-sharing".into()),
         (accelerator, "ecs.capability.task-eia".into()),
     ] {
         require_if(names, used, name);

@@ -33,6 +33,7 @@ pub enum Call {
     DescribeTaskSets,
     DescribeTasks,
     DiscoverPollEndpoint,
+    ExecuteCommand,
     GetTaskProtection,
     ListAccountSettings,
     ListAttributes,
@@ -623,7 +624,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "ExecuteCommand",
-        call: None,
+        call: Some(Call::ExecuteCommand),
         input: &EXECUTE_COMMAND_REQUEST,
         output: &EXECUTE_COMMAND_RESPONSE,
         errors: &[

@@ -1,6 +1,6 @@
 //! ListTasks (RUN-14). With a service or an instance only their tasks are looked at; otherwise slices of all.
 
-use super::input::{invalid, unsupported};
+use super::input::invalid;
 use crate::Context;
 use crate::error_map::command_error;
 use crate::resolve::{self, ActiveCluster, Arns};
@@ -47,7 +47,7 @@ impl Filter {
     fn read(arns: &Arns, request: types::ListTasksRequest) -> Result<Self, ApiError> {
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         if given(request.daemon_name).is_some() {
-            return Err(unsupported("Managed daemons are not supported by this server."));
+            return Err(ApiError::client("daemonName: managed daemons are not supported by this server."));
         }
         let started_by = given(request.started_by);
         let others = [&request.container_instance, &request.service_name, &request.family, &request.launch_type];

@@ -33,6 +33,7 @@ mod describe_task_definition;
 mod describe_task_sets;
 mod describe_tasks;
 mod discover_poll_endpoint;
+mod execute_command;
 mod external_service;
 mod fingerprint;
 mod get_task_protection;
@@ -114,6 +115,7 @@ pub async fn dispatch(context: &Context, operation: &'static Operation, input: V
         Call::DescribeTaskSets => answer(describe_task_sets::run(context, parse(input)?).await),
         Call::DescribeTasks => answer(describe_tasks::run(context, parse(input)?).await),
         Call::DiscoverPollEndpoint => answer(Ok(discover_poll_endpoint::run(context))),
+        Call::ExecuteCommand => answer(execute_command::run(context, parse(input)?).await),
         Call::GetTaskProtection => answer(get_task_protection::run(context, parse(input)?).await),
         Call::ListAccountSettings => answer(list_account_settings::run(context, operation, input).await),
         Call::ListAttributes => answer(list_attributes::run(context, operation, input).await),

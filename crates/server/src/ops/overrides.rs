@@ -16,7 +16,9 @@ pub(super) fn read(given: Option<types::TaskOverride>) -> Result<Option<TaskOver
         return Err(unsupported("An ephemeralStorage override needs launch type FARGATE, which is not supported."));
     }
     if non_empty(given.inference_accelerator_overrides.as_ref()) {
-        return Err(unsupported("Inference accelerators are not supported by this server."));
+        return Err(unsupported(
+            "inferenceAcceleratorOverrides: inference accelerators are not supported by this server.",
+        ));
     }
     let document = serde_json::to_value(&given).expect("wire types have text keys and finite numbers");
     let cpu_units = given.cpu.map(|cpu| task_cpu_units(&cpu).ok_or_else(|| not_a_size("cpu", &cpu))).transpose()?;

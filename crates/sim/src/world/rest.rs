@@ -330,8 +330,10 @@ impl World {
         let cpu: u32 = wanted.containers.iter().map(|container| container.cpu).sum();
         update.force_new_deployment = failed || waits && self.dice.client.permille(700);
         let mut cpu_share = room.cpu_share;
+        let mut keeps_strategy = false;
         if !service.capacity_provider_strategy.is_empty() {
-            if room.for_one_service && nodes == u32::MAX && self.strategy_fits(service) {
+            keeps_strategy = room.for_one_service && nodes == u32::MAX && self.strategy_fits(service);
+            if keeps_strategy {
                 cpu_share = cpu_share.min(NODE_CPU_UNITS / 2);
             } else {
                 update.capacity_provider_strategy = Some(Vec::new());
@@ -340,8 +342,9 @@ impl World {
         }
         let desired = service.desired_count.min(cpu_share / cpu.max(1)).min(nodes);
         update.desired_count = Some(desired);
-        // A port that is taken twice over cannot be started first.
-        if nodes != u32::MAX || !can_move(service, desired) {
+        // A port that is taken twice over cannot be started first, nor can what is a provider's share where the old tasks
+        // fill its only node.
+        if nodes != u32::MAX || keeps_strategy || !can_move(service, desired) {
             update.maximum_percent = Some(if nodes == u32::MAX { 200 } else { 100 });
             update.minimum_healthy_percent = Some(0);
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 pub const KINDS: &[&str] = &[
     "W", "ARN", "CL", "TD", "RES", "CI", "ATTR", "TAG", "RUN", "TL", "CQL", "PL", "TERM", "SVC", "EV", "DEP", "PROT",
-    "OP", "ACC", "I", "D", "F", "S",
+    "EXE", "OP", "ACC", "I", "D", "F", "S",
 ];
 
 pub fn check(root: &Path) -> Result<()> {

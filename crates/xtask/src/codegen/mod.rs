@@ -46,6 +46,7 @@ const IMPLEMENTED: &[&str] = &[
     "DescribeTaskSets",
     "DescribeTasks",
     "DiscoverPollEndpoint",
+    "ExecuteCommand",
     "GetTaskProtection",
     "ListAccountSettings",
     "ListAttributes",

@@ -7,8 +7,7 @@ use super::check_overrides;
 use crate::command::{RunTask, TaskLaunch};
 use crate::{CommandError, Failure, FailureReason, Output, shares};
 use plimsoll_model::{
-    CapacityProviderStrategyItem, InstanceId, LaunchType, PlacementConstraint, Reserved, TaskDefinition, TaskId,
-    TokenResult,
+    CapacityProviderStrategyItem, InstanceId, LaunchType, PlacementConstraint, Reserved, TaskDefinition, TokenResult,
 };
 use plimsoll_placement::{InstanceIdx, Reason, demand};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +15,13 @@ use std::sync::Arc;
 
 impl ClusterCore {
     pub(super) fn run_task(&mut self, request: RunTask, out: &mut Outbox) -> Result<Output, CommandError> {
-        let replayed = self.replayed(request.client_token.as_ref())?;
+        if let Some(TokenResult::Tasks(ids)) = self.replayed(request.client_token.as_ref())?
+            && !ids.is_empty()
+        {
+            // As they are by now, and never another one (I-25).
+            let tasks = ids.iter().filter_map(|id| self.image.tasks.get(id).cloned()).collect();
+            return Ok(Output::Tasks { tasks, failures: Vec::new() });
+        }
         check_overrides(&request.definition, request.launch.overrides.as_deref())?;
         let needs = Requirements {
             demand: demand(&request.definition, request.launch.overrides.as_deref()),
@@ -26,15 +31,8 @@ impl ClusterCore {
             takes_kept_room: false,
         };
         let mut blueprint = standalone(request.definition, request.launch);
-        let providers = self
-            .chosen_strategy(request.capacity_provider_strategy)
-            .and_then(|strategy| providers_of_tasks(&strategy, request.count as usize));
-        if let Some(TokenResult::Tasks(ids)) = replayed {
-            // What the providers have become since then is no reason to refuse what was done.
-            blueprint.capacity_provider = providers.ok().and_then(|providers| providers.into_iter().next().flatten());
-            return Ok(self.replay_tasks(&ids, &blueprint, &needs));
-        }
-        let providers = providers?;
+        let strategy = self.chosen_strategy(request.capacity_provider_strategy)?;
+        let providers = providers_of_tasks(&strategy, request.count as usize)?;
         self.require_instances(&blueprint, &providers)?;
         let mut plans = self.plan_per_provider(&mut blueprint, &needs, &providers);
         let (mut tasks, mut failures) = (Vec::new(), Vec::new());
@@ -49,8 +47,11 @@ impl ClusterCore {
                 }
             }
         }
-        let ids = tasks.iter().map(|task| task.id).collect();
-        self.remember(request.client_token, TokenResult::Tasks(ids), out);
+        if !tasks.is_empty() {
+            // A token that started nothing is free for another try.
+            let ids = tasks.iter().map(|task| task.id).collect();
+            self.remember(request.client_token, TokenResult::Tasks(ids), out);
+        }
         Ok(Output::Tasks { tasks, failures })
     }
 
@@ -81,17 +82,6 @@ impl ClusterCore {
             (provider, self.plan(blueprint, needs, count).placed.into_iter())
         };
         counts.into_iter().map(plan).collect()
-    }
-
-    /// The tasks of the first request as they are by now, and never another one (I-25). Where it started none, the
-    /// instances say why they refuse today: the reasons of then are not kept.
-    fn replay_tasks(&mut self, ids: &[TaskId], blueprint: &Blueprint, needs: &Requirements) -> Output {
-        let tasks = ids.iter().filter_map(|id| self.image.tasks.get(id).cloned()).collect();
-        let failures = match ids {
-            [] => self.failures(blueprint, needs),
-            _ => Vec::new(),
-        };
-        Output::Tasks { tasks, failures }
     }
 
     fn failures(&mut self, blueprint: &Blueprint, needs: &Requirements) -> Vec<Failure> {

@@ -109,6 +109,17 @@ async fn dep53_a_deployment_is_stopped_once() {
 }
 
 #[tokio::test]
+async fn dep48_a_rollback_may_go_to_a_deregistered_definition() {
+    let api = running(json!({"minimumHealthyPercent": 100, "maximumPercent": 100})).await;
+    api.ok("UpdateService", json!({"service": "web", "taskDefinition": "web:2"})).await;
+    api.ok("DeregisterTaskDefinition", json!({"taskDefinition": "web:1"})).await;
+    let newest = history(&api).await.remove(0);
+    api.ok("StopServiceDeployment", json!({"serviceDeploymentArn": arn(&newest)})).await;
+    assert_eq!(described(&api, arn(&newest)).await["status"], "ROLLBACK_SUCCESSFUL");
+    assert!(service(&api).await["taskDefinition"].as_str().unwrap().ends_with("web:1"));
+}
+
+#[tokio::test]
 async fn dep51_dep53_a_first_deployment_is_stopped_without_a_way_back() {
     let api = Api::with_instances(1).await;
     api.ok("CreateService", json!({"serviceName": "web", "taskDefinition": "web:1", "desiredCount": 1})).await;

@@ -86,12 +86,6 @@ async fn clusters_and_identifiers() {
                 "CreateDaemon",
             ),
             ("TagResource", json!({"resourceArn": "a", "tags": [{"key": "k"}]}), INVALID, "not an ARN"),
-            (
-                "ExecuteCommand",
-                json!({"command": "ls", "interactive": true, "task": "0123456789abcdef0123456789abcdef"}),
-                CLIENT,
-                "no session service",
-            ),
         ],
     )
     .await;

@@ -6,6 +6,7 @@ mod deployments;
 mod errors;
 mod golden;
 mod hostile;
+mod rules;
 mod tags;
 mod task_sets;
 

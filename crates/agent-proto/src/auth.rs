@@ -89,6 +89,7 @@ mod tests {
         }
     }
 
+    /// S-4: one error for all of them.
     #[test]
     fn wrong_secrets_unknown_keys_and_changed_values_are_refused() {
         let value = header_value("AKIDEXAMPLE", "secret", 1_000);

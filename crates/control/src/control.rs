@@ -4,6 +4,7 @@ use crate::account_settings::AccountSettings;
 use crate::capacity_providers::CapacityProviders;
 use crate::clock::Clock;
 use crate::definitions::Definitions;
+use crate::discovery::keep_discovering;
 use crate::error::Error;
 use crate::handle::ClusterHandle;
 use crate::lease::LeaseKeeper;
@@ -27,11 +28,13 @@ pub struct Control {
     definitions: Definitions,
     capacity_providers: CapacityProviders,
     account_settings: AccountSettings,
-    around: Surroundings,
+    pub(crate) around: Surroundings,
     clusters: RwLock<BTreeMap<ClusterKey, Arc<Shared>>>,
     writers: Mutex<Vec<JoinHandle<()>>>,
     /// Those whose first load is not over; empty but for moments.
     starting: Mutex<Vec<Arc<Shared>>>,
+    /// Held while the store is asked for clusters.
+    pub(crate) discovering: tokio::sync::Mutex<()>,
     /// Outlives the writers: they renew until they have let go.
     keeper_stop: CancellationToken,
 }
@@ -64,9 +67,12 @@ impl Control {
             clusters: RwLock::default(),
             writers: Mutex::default(),
             starting: Mutex::default(),
+            discovering: tokio::sync::Mutex::default(),
             keeper_stop,
         });
         tokio::spawn(delete_definitions(Arc::downgrade(&control), control.keeper_stop.clone()));
+        let every = control.settings.clusters_discovered_every;
+        tokio::spawn(keep_discovering(Arc::downgrade(&control), every, control.around.stop.clone()));
         let started: Vec<Arc<Shared>> = keys.iter().map(|key| control.started(key)).collect();
         for shared in started {
             shared.settled().await;
@@ -164,7 +170,11 @@ impl Control {
         self.keeper_stop.cancel();
     }
 
-    fn started(&self, key: &ClusterKey) -> Arc<Shared> {
+    pub(crate) fn cluster_count(&self) -> usize {
+        self.clusters.read().len()
+    }
+
+    pub(crate) fn started(&self, key: &ClusterKey) -> Arc<Shared> {
         if let Some(shared) = self.clusters.read().get(key) {
             return Arc::clone(shared);
         }
@@ -190,6 +200,7 @@ impl Control {
             clock: self.clock,
             metrics: Arc::clone(&self.metrics),
             image: RwLock::new(None),
+            held: RwLock::new(None),
             phase: watch::Sender::new(Phase::Starting),
             commands,
             nodes,

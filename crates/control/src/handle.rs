@@ -37,12 +37,12 @@ impl ClusterHandle {
     }
 
     /// Looks at the committed image: everything acknowledged, nothing that is not durable. Keep it short: commits
-    /// wait for readers. Fails only when the cluster was never loaded, or is another process's.
+    /// wait for readers. Fails only when the cluster was never loaded, or is another process's, or may be one by now.
     pub fn read<T>(&self, look: impl FnOnce(&Image) -> T) -> Result<T, SubmitError> {
         let image = self.shared.image.read();
         match &*image {
-            Some(image) => Ok(look(image)),
-            None => Err(self.shared.unavailable()),
+            Some(image) if self.shared.is_current() => Ok(look(image)),
+            Some(_) | None => Err(self.shared.unavailable()),
         }
     }
 

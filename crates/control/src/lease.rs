@@ -24,6 +24,7 @@ pub(crate) struct Held {
     /// When the last successful renewal was sent; what the store did with it can only have been later.
     renewed: Mutex<Instant>,
     believed: Duration,
+    time_to_live: Duration,
 }
 
 /// Attempts to renew that fit into one time to live when the store refuses them at once.
@@ -32,6 +33,12 @@ const RETRIES: u32 = 20;
 impl Held {
     pub fn is_believed(&self) -> bool {
         !self.lost.is_cancelled() && !self.believed_for().is_zero()
+    }
+
+    /// Whether nobody else can have taken it yet, so that what was committed last is all there is (W-14). Longer than it
+    /// is believed in: what is only read cannot overlap with what another process decides.
+    pub fn is_current(&self) -> bool {
+        self.renewed.lock().elapsed() < self.time_to_live
     }
 
     fn believed_for(&self) -> Duration {
@@ -52,6 +59,7 @@ impl LeaseKeeper {
             lost: CancellationToken::new(),
             renewed: Mutex::new(sent),
             believed: self.time_to_live * 2 / 3,
+            time_to_live: self.time_to_live,
         });
         self.held.lock().insert(cluster.clone(), Arc::clone(&held));
         Ok(held)
@@ -84,7 +92,10 @@ impl LeaseKeeper {
     /// A slow store is waited for as long as the leases are believed in: an answer that comes late still counts from
     /// when it was asked for. False when there is none.
     async fn renew_all(&self, store: &Arc<dyn Store>) -> bool {
-        let held: Vec<Arc<Held>> = self.held.lock().values().filter(|one| one.is_believed()).cloned().collect();
+        let all: Vec<Arc<Held>> = self.held.lock().values().cloned().collect();
+        let (held, outlived): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.is_believed());
+        // Between two attempts: a writer with nothing to do has to hear of it all the same.
+        outlived.iter().for_each(|one| one.lost.cancel());
         let Some(believed) = held.iter().map(|one| one.believed_for()).min() else { return true };
         let leases: Vec<Lease> = held.iter().map(|one| one.lease.clone()).collect();
         let sent = Instant::now();

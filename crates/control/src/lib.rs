@@ -8,6 +8,7 @@ mod capacity_providers;
 mod clock;
 mod control;
 mod definitions;
+mod discovery;
 mod error;
 mod handle;
 mod lease;

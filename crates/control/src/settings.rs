@@ -18,6 +18,8 @@ pub struct ControlSettings {
     pub reload_wait: Duration,
     /// How long the store lets a lease live without renewal; it is renewed at a third of that.
     pub lease_time_to_live: Duration,
+    /// How often the store is asked for clusters that other processes have made.
+    pub clusters_discovered_every: Duration,
     /// Task definitions kept in memory, by revision.
     pub definitions_cached_max: usize,
     /// How long a cached definition is believed: another replica may have deregistered it.
@@ -48,6 +50,7 @@ impl Default for ControlSettings {
             changes_ahead_max: 8_000,
             reload_wait: Duration::from_secs(2),
             lease_time_to_live: Duration::from_secs(10),
+            clusters_discovered_every: Duration::from_secs(5),
             definitions_cached_max: 10_000,
             definitions_believed: Duration::from_secs(5),
             definitions_deleted_every: Duration::from_secs(60),

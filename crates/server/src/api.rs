@@ -96,7 +96,25 @@ async fn answer(
         stage: None,
     };
     context.control.settled().await;
+    let result = ops::dispatch(&context, operation, input).await;
+    let Err(error) = &result else { return result };
+    if error.code != code::CLUSTER_NOT_FOUND || !is_new_elsewhere(&context.control).await {
+        return result;
+    }
+    let input = plimsoll_ecs_api::validate(operation, &body)?;
+    context.control.settled().await;
     ops::dispatch(&context, operation, input).await
+}
+
+/// Whether there are clusters in the store that nobody here knew of: another server has made them.
+async fn is_new_elsewhere(control: &Control) -> bool {
+    match control.discover().await {
+        Ok(found) => found > 0,
+        Err(error) => {
+            tracing::warn!(%error, "the store was not asked for new clusters");
+            false
+        }
+    }
 }
 
 /// A panic is our bug in one request, not the end of the others on the connection.

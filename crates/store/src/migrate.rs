@@ -67,4 +67,21 @@ mod tests {
             }
         }
     }
+
+    /// F-28: after the first one, a migration takes nothing away that a server of the version before relies on.
+    #[test]
+    fn migrations_only_add() {
+        for (database, migrations) in [("postgres", migrations!("postgres")), ("sqlite", migrations!("sqlite"))] {
+            let migrations: Migrations = migrations;
+            for (_, name, sql) in &migrations[1..] {
+                let code = sql.lines().map(|line| line.split("--").next().unwrap_or_default());
+                let code = code.collect::<Vec<_>>().join(" ").to_uppercase();
+                for word in ["DROP", "RENAME", "TRUNCATE", "DELETE"] {
+                    let found =
+                        code.split(|letter: char| !letter.is_alphabetic() && letter != '_').any(|one| one == word);
+                    assert!(!found, "{database}/{name}: {word}");
+                }
+            }
+        }
+    }
 }

@@ -3,8 +3,8 @@
 //! There is one recovery. Whatever goes wrong (a failed commit, a lost lease, a panic in the core), the run ends,
 //! everything that was stepped and not committed is dropped with its callers told to retry, all node connections are
 //! closed, and the next run takes the lease again, which fences every commit still under way, and reloads.
-//! Readers keep reading the last committed image meanwhile, until another process turns out to hold the lease: what
-//! that one acknowledges is not in it (W-14). Nodes that connect meanwhile are heard by the next run.
+//! Readers keep reading the last committed image meanwhile, until another process holds the lease or could hold it by
+//! now: what that one acknowledges is not in it (W-14). Nodes that connect meanwhile are heard by the next run.
 
 mod connections;
 mod inbox;
@@ -15,7 +15,7 @@ pub(crate) use inbox::{Inbox, Request};
 
 use crate::clock::Clock;
 use crate::error::SubmitError;
-use crate::lease::LeaseKeeper;
+use crate::lease::{Held, LeaseKeeper};
 use crate::metrics::Metrics;
 use crate::settings::ControlSettings;
 use parking_lot::RwLock;
@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub metrics: Arc<Metrics>,
     /// The rows after the last durable batch. `None` until they are loaded, and while another process holds the lease.
     pub image: RwLock<Option<Image>>,
+    /// The lease the image was last known to be whole under.
+    pub held: RwLock<Option<Arc<Held>>>,
     pub phase: watch::Sender<Phase>,
     pub commands: mpsc::Sender<Request>,
     pub nodes: mpsc::Sender<(ConnectionId, FromNode)>,
@@ -51,6 +53,12 @@ pub(crate) struct Shared {
 impl Shared {
     pub fn unavailable(&self) -> SubmitError {
         SubmitError::Unavailable { cluster: self.key.clone() }
+    }
+
+    /// Whether the image may be shown: a process that slept, or was cut off from its store, cannot know what was
+    /// written since.
+    pub fn is_current(&self) -> bool {
+        self.held.read().as_ref().is_some_and(|held| held.is_current())
     }
 
     /// Waits until the first attempt to take the cluster over has succeeded or failed.

@@ -78,6 +78,7 @@ impl Writer {
         let mut ahead = Outbox::default();
         let core =
             ClusterCore::load(config, image.clone(), shared.clock.now(), &mut ahead).map_err(RunError::Inconsistent)?;
+        *shared.held.write() = Some(Arc::clone(&held));
         let before = shared.image.write().replace(image);
         drop(before);
         Ok(Writer {

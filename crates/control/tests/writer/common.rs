@@ -38,6 +38,8 @@ pub struct FaultyStore {
     pub lost: Mutex<Vec<ClusterKey>>,
     /// While true, nobody gets a lease: the store does not answer.
     pub no_leases: AtomicBool,
+    /// While true, no lease is renewed: the store does not answer.
+    pub no_renewals: AtomicBool,
     commits_begun: AtomicUsize,
 }
 
@@ -52,6 +54,7 @@ impl FaultyStore {
             load_panics: Mutex::default(),
             lost: Mutex::default(),
             no_leases: AtomicBool::new(false),
+            no_renewals: AtomicBool::new(false),
             commits_begun: AtomicUsize::new(0),
         })
     }
@@ -87,6 +90,9 @@ impl Store for FaultyStore {
     }
 
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<ClusterKey>, Error> {
+        if self.no_renewals.load(Ordering::SeqCst) {
+            return Err(unavailable());
+        }
         let mut lost = self.inner.renew(leases).await?;
         lost.append(&mut self.lost.lock());
         Ok(lost)

@@ -3,4 +3,5 @@
 
 mod common;
 mod durability;
+mod leadership;
 mod load;

@@ -104,7 +104,7 @@ fn a_step_places_so_many_tasks_and_shares_them() {
     assert_eq!(world.committed.service_counts(&service("big")).running, 100);
 }
 
-/// I-34: after retention nothing is left of what came and went.
+/// I-34, SVC-17: after retention nothing is left of what came and went.
 #[test]
 fn everything_that_ended_is_forgotten() {
     let mut world = world_with(&[]);

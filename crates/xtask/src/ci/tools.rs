@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// The newest that the generated tables were made from; see `codegen`.
 const PYTHON_PACKAGES: &[&str] = &["pytest==8.4.2", "ecs-deploy==1.17.0"];
 
+/// The JavaScript SDK's client of this one service.
+const NODE_PACKAGE: &str = "@aws-sdk/client-ecs@3.1164.0";
+
 const SBIN: &[&str] = &["/usr/sbin", "/sbin"];
 
 struct Tool {
@@ -39,6 +42,9 @@ const TOOLS: &[Tool] = &[
             Step::new("docker").args(["compose", "version"]).succeeds() || find("docker-compose", &[]).is_some()
         },
     },
+    Tool { package: "awscli", present: || cli_version_2().is_some() },
+    Tool { package: "nodejs", present: || find("node", &[]).is_some() },
+    Tool { package: "npm", present: || find("npm", &[]).is_some() },
     Tool { package: "systemd", present: || find("systemd-analyze", &[]).is_some() },
 ];
 
@@ -52,7 +58,21 @@ pub fn ensure(root: &Path) -> Result<()> {
             bail!("installed, and still not usable: {}", still.join(" "));
         }
     }
-    ensure_python(root)
+    ensure_python(root)?;
+    ensure_node(root)
+}
+
+/// Debian's; the Python environment has version 1.
+fn cli_version_2() -> Option<()> {
+    let programs = [Some(PathBuf::from("/usr/bin/aws")), find("aws", &[])];
+    let answers = |path: PathBuf| Step::new(path).args(["--version"]).output().ok();
+    programs
+        .into_iter()
+        .flatten()
+        .filter(|path| path.exists())
+        .filter_map(answers)
+        .find(|text| text.starts_with("aws-cli/2"))
+        .map(drop)
 }
 
 fn install(packages: &[&str]) -> Result<()> {
@@ -91,5 +111,22 @@ fn ensure_python(root: &Path) -> Result<()> {
         .args(PYTHON_PACKAGES)
         .run()?;
     std::fs::write(stamp, wanted)?;
+    Ok(())
+}
+
+fn ensure_node(root: &Path) -> Result<()> {
+    let dir = root.join(".cache/node");
+    let stamp = dir.join("plimsoll-packages");
+    if std::fs::read_to_string(&stamp).is_ok_and(|have| have == NODE_PACKAGE) {
+        return Ok(());
+    }
+    println!("installing {NODE_PACKAGE} in .cache/node");
+    std::fs::create_dir_all(&dir)?;
+    Step::new("npm")
+        .args(["install", "--silent", "--no-audit", "--no-fund", "--no-save", "--no-package-lock", "--prefix"])
+        .args([&dir])
+        .args([NODE_PACKAGE])
+        .run()?;
+    std::fs::write(stamp, NODE_PACKAGE)?;
     Ok(())
 }

@@ -22,6 +22,7 @@ async fn cl2_cl3_cl8_a_cluster_comes_goes_and_comes_back() {
     );
 }
 
+/// W-13, I-29.
 #[tokio::test]
 async fn w13_lists_come_in_pages_and_whole() {
     let api = Api::empty().await;

@@ -89,6 +89,7 @@ fn round_trip(call: Call, request: Value, response: Value) -> (Value, Value) {
         DescribeTaskSets: DescribeTaskSetsRequest => DescribeTaskSetsResponse,
         DescribeTasks: DescribeTasksRequest => DescribeTasksResponse,
         DiscoverPollEndpoint: DiscoverPollEndpointRequest => DiscoverPollEndpointResponse,
+        ExecuteCommand: ExecuteCommandRequest => ExecuteCommandResponse,
         GetTaskProtection: GetTaskProtectionRequest => GetTaskProtectionResponse,
         ListAccountSettings: ListAccountSettingsRequest => ListAccountSettingsResponse,
         ListAttributes: ListAttributesRequest => ListAttributesResponse,

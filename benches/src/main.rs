@@ -26,7 +26,10 @@ fn main() {
             let number = |name| option(name).map(|numbers: Vec<u64>| numbers[0]);
             equality::run(number("--operations").unwrap_or(1_000_000), number("--seed").unwrap_or(1));
         }
-        other => panic!("expected tables, memory or equality, not {other:?}"),
+        Some("one") => {
+            one(option("--sizes").unwrap_or(SIZES.to_vec()), option("--groups").map_or(1, |all: Vec<usize>| all[0]))
+        }
+        other => panic!("expected tables, memory, equality or one, not {other:?}"),
     }
 }
 
@@ -73,6 +76,25 @@ fn tables(sizes: &[u32]) {
         ]);
     }
     println!("{oracle}");
+}
+
+/// Every way of measuring one setting: what a profile is taken of.
+fn one(sizes: Vec<u32>, groups: usize) {
+    let name = std::env::args().nth(2).expect("the name of a setting, as in the tables");
+    let setting = Setting::named(&name);
+    for size in sizes {
+        let only: Option<Vec<u32>> = option("--only");
+        let is_asked = |nth: u32| only.as_ref().is_none_or(|only| only.contains(&nth));
+        let show = |nth: u32, what: &str, measure: &dyn Fn() -> f64| {
+            if is_asked(nth) {
+                println!("{size:>7} {what:<24} {:>8.0} ns", measure());
+            }
+        };
+        show(0, "plans of 10,000", &|| runs::plan_only(size, setting, 10_000.min(size as usize * 4)));
+        show(1, "filled by thousands", &|| runs::fill(size, setting, 1_000));
+        show(2, "filled one by one", &|| runs::fill(size, setting, 1));
+        show(3, "coming and going", &|| runs::churn(size, setting, groups));
+    }
 }
 
 fn memory(instances: u32) {

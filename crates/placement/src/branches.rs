@@ -10,7 +10,9 @@
 //! What a branch shows is the best it could offer, not what it offers for a need of a certain size. A search goes
 //! through branches in that order and stops at the first that could not be better than what it has found.
 
-use crate::order::{Key, LABEL, Order, Room};
+use crate::key::{Key, LABEL};
+use crate::order::Order;
+use crate::room::Room;
 use crate::words::Word;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 /// A branch without branches: where instances are filed.
 pub(crate) type Leaf = u32;
 
-/// A domain among those of its level.
+/// A value of a level's attribute; those of all levels are numbered together.
 pub(crate) type Domain = u32;
 
 /// One shared rank.
@@ -29,10 +31,14 @@ struct Level {
     attribute: Arc<str>,
     /// `None` is the domain of the instances without the attribute (PL-3).
     numbers: BTreeMap<Option<Word>, Domain>,
-    /// Live tasks of the group per domain, on all instances of the fleet.
-    tasks: Vec<u32>,
-    /// The branches of each domain: more than one where domains of different levels cross.
-    branches: Vec<Vec<u32>>,
+}
+
+#[derive(Debug, Default)]
+struct Members {
+    /// Live tasks of the group, on all instances of the fleet.
+    tasks: u32,
+    /// The branches for the domain: more than one where domains of different levels cross.
+    branches: Vec<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -51,37 +57,55 @@ struct Branch {
     below: BTreeMap<Domain, u32>,
     /// What the branch above was shown.
     shown: Option<(Key, Room)>,
+    /// Of a leaf, its position among the leaves.
+    nth_leaf: usize,
 }
 
 impl Branch {
     fn new(above: Option<Above>) -> Self {
-        Branch { above, order: Order::new(), below: BTreeMap::new(), shown: None }
+        Branch { above, order: Order::new(), below: BTreeMap::new(), shown: None, nth_leaf: 0 }
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct Branches {
     levels: Vec<Level>,
+    domains: Vec<Members>,
     branches: Vec<Branch>,
+    leaves: Vec<Leaf>,
+    breadth: Breadth,
+}
+
+/// How many leaves a tree is made for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Breadth {
+    /// So few that whoever looks for the best looks at all of them: no branch is shown to the one above.
+    Narrow,
+    Wide,
 }
 
 pub(crate) const ROOT: u32 = 0;
 
 impl Branches {
     /// `shared` lists the place and the attribute of every shared rank.
-    pub fn new(shared: impl IntoIterator<Item = (usize, Arc<str>)>) -> Self {
-        let level = |(place, attribute)| Level {
-            place,
-            attribute,
-            numbers: BTreeMap::new(),
-            tasks: Vec::new(),
-            branches: Vec::new(),
-        };
-        Branches { levels: shared.into_iter().map(level).collect(), branches: vec![Branch::new(None)] }
+    pub fn new(shared: impl IntoIterator<Item = (usize, Arc<str>)>, breadth: Breadth) -> Self {
+        let level = |(place, attribute)| Level { place, attribute, numbers: BTreeMap::new() };
+        let levels: Vec<Level> = shared.into_iter().map(level).collect();
+        let leaves = if levels.is_empty() { vec![ROOT] } else { Vec::new() };
+        Branches { levels, domains: Vec::new(), branches: vec![Branch::new(None)], leaves, breadth }
     }
 
     pub fn len(&self) -> usize {
         self.branches.len()
+    }
+
+    pub fn leaves(&self) -> &[Leaf] {
+        &self.leaves
+    }
+
+    /// The position of a leaf in [`Branches::leaves`].
+    pub fn nth_leaf(&self, leaf: Leaf) -> usize {
+        self.branches[leaf as usize].nth_leaf
     }
 
     /// The leaf for one value per shared rank's attribute.
@@ -89,19 +113,34 @@ impl Branches {
         let mut at = ROOT;
         for level in 0..self.levels.len() {
             let value = value_of(&self.levels[level].attribute);
-            let domain = self.levels[level].number(value);
+            let domain = self.domain_of(level, value);
             at = match self.branches[at as usize].below.get(&domain) {
                 Some(&below) => below,
-                None => {
-                    let below = self.branches.len() as u32;
-                    self.branches[at as usize].below.insert(domain, below);
-                    self.branches.push(Branch::new(Some(Above { parent: at, level: level as u32, domain })));
-                    self.levels[level].branches[domain as usize].push(below);
-                    below
-                }
+                None => self.grow(at, level, domain),
             };
         }
         at
+    }
+
+    /// The domain of a value; one not seen before gets the next number.
+    fn domain_of(&mut self, level: usize, value: Option<Word>) -> Domain {
+        *self.levels[level].numbers.entry(value).or_insert_with(|| {
+            self.domains.push(Members::default());
+            self.domains.len() as u32 - 1
+        })
+    }
+
+    fn grow(&mut self, parent: u32, level: usize, domain: Domain) -> u32 {
+        let new = self.branches.len() as u32;
+        self.branches[parent as usize].below.insert(domain, new);
+        let mut branch = Branch::new(Some(Above { parent, level: level as u32, domain }));
+        if level + 1 == self.levels.len() {
+            branch.nth_leaf = self.leaves.len();
+            self.leaves.push(new);
+        }
+        self.branches.push(branch);
+        self.domains[domain as usize].branches.push(new);
+        new
     }
 
     /// Levels above the leaves.
@@ -137,6 +176,20 @@ impl Branches {
         })
     }
 
+    /// Tasks that are counted, by domain.
+    pub fn tasks(&self) -> impl ExactSizeIterator<Item = u32> {
+        self.domains.iter().map(|members| members.tasks)
+    }
+
+    /// A key that no entry of the leaf is before, the ranks of its domains not filled in; `None` if there is no entry.
+    pub fn least_key(&self, leaf: Leaf) -> Option<Key> {
+        match self.breadth {
+            Breadth::Narrow => Some(Key::ZERO),
+            Breadth::Wide if self.levels.is_empty() => Some(Key::ZERO),
+            Breadth::Wide => self.branches[leaf as usize].shown.map(|(key, _)| key),
+        }
+    }
+
     pub fn insert(&mut self, leaf: Leaf, key: Key, room: Room, item: u32) {
         self.branches[leaf as usize].order.insert(key, room, item);
         self.show(leaf);
@@ -170,12 +223,13 @@ impl Branches {
         }
         let mut next = self.branches[leaf as usize].above;
         // From the leaf upwards, so that a branch is shown those below as they are.
-        while let Some(Above { parent, level, domain }) = next {
-            let level = level as usize;
-            let tasks = &mut self.levels[level].tasks[domain as usize];
+        while let Some(Above { parent, domain, .. }) = next {
+            let tasks = &mut self.domains[domain as usize].tasks;
             *tasks = u32::try_from(i64::from(*tasks) + change).expect("a domain has no fewer tasks than were counted");
-            for at in 0..self.levels[level].branches[domain as usize].len() {
-                self.show(self.levels[level].branches[domain as usize][at]);
+            if self.breadth == Breadth::Wide {
+                for at in 0..self.domains[domain as usize].branches.len() {
+                    self.show(self.domains[domain as usize].branches[at]);
+                }
             }
             next = self.branches[parent as usize].above;
         }
@@ -191,16 +245,16 @@ impl Branches {
         if depth == self.levels.len() {
             return order.first_fitting(need, None).map(|slot| (slot.key, slot.item));
         }
-        let Level { place, tasks, .. } = &self.levels[depth];
+        let place = self.levels[depth].place;
         let (mut best, mut after): (Option<(Key, u32)>, _) = (None, None);
         while let Some(slot) = order.first_fitting(need, after) {
             if best.is_some_and(|(key, _)| key <= slot.key) {
                 break;
             }
-            let rank = tasks[self.domain(slot.item) as usize];
+            let rank = self.domains[self.domain(slot.item) as usize].tasks;
             // Below, its own rank is not filled in.
             let found = self.best_below(slot.item, depth + 1, need);
-            let found = found.map(|(key, item)| (key.with(*place, rank), item));
+            let found = found.map(|(key, item)| (key.with(place, rank), item));
             match found {
                 Some((key, _)) if key == slot.key => return found,
                 Some((key, _)) if best.is_none_or(|(best, _)| key < best) => best = found,
@@ -234,10 +288,13 @@ impl Branches {
     }
 
     fn show(&mut self, mut branch: u32) {
+        if self.breadth == Breadth::Narrow {
+            return;
+        }
         while let Some(above) = self.branches[branch as usize].above {
-            let level = &self.levels[above.level as usize];
+            let (place, tasks) = (self.place(above.level as usize), self.domains[above.domain as usize].tasks);
             let Branch { order, shown, .. } = &self.branches[branch as usize];
-            let first = order.first().map(|slot| slot.key.with(level.place, level.tasks[above.domain as usize]));
+            let first = order.first().map(|slot| slot.key.with(place, tasks));
             let showing = first.map(|key| (key, order.room()));
             let before = *shown;
             if before == showing {
@@ -253,17 +310,6 @@ impl Branches {
             }
             branch = above.parent;
         }
-    }
-}
-
-impl Level {
-    /// The domain of a value; one not seen before gets the next number.
-    fn number(&mut self, value: Option<Word>) -> Domain {
-        *self.numbers.entry(value).or_insert_with(|| {
-            self.tasks.push(0);
-            self.branches.push(Vec::new());
-            self.tasks.len() as u32 - 1
-        })
     }
 }
 

@@ -1,15 +1,16 @@
 //! A chain of strategies taken apart: which ranks an instance has of its own, which it shares with its domain.
 
+use crate::key::Key;
 use crate::ladder::{DomainIdx, Ladder, Ranks};
 use crate::strategy::STRATEGIES_MAX;
 use crate::words::Word;
-use crate::{Fleet, GroupIdx, InstanceIdx};
+use crate::{Demand, Fleet, GroupIdx, InstanceIdx};
 use plimsoll_model::{PlacementStrategy, SpreadField};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The attribute that names an instance's zone.
-const ZONE_ATTRIBUTE: &str = "ecs.availability-zone";
+pub(crate) const ZONE_ATTRIBUTE: &str = "ecs.availability-zone";
 
 /// One strategy that ranks; `random` does not, it ends the chain (PL-2).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -95,6 +96,19 @@ impl Chain {
     /// Whether tasks of one instance can rank differently: packing counts what a task holds.
     pub fn packs(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::CpuFree | Step::MemoryFree))
+    }
+
+    /// The key of an instance that takes so many more tasks; ranks of domains stay as they are.
+    pub fn with_more(&self, mut key: Key, demand: &Demand, tasks: u32) -> Key {
+        for (place, step) in self.steps.iter().enumerate() {
+            match step {
+                Step::CpuFree => key.set(place, key.get(place) - tasks * demand.cpu_units),
+                Step::MemoryFree => key.set(place, key.get(place) - tasks * demand.memory_mib),
+                Step::TasksOnInstance => key.set(place, key.get(place) + tasks),
+                Step::TasksInDomain(_) => {}
+            }
+        }
+        key
     }
 
     /// Ranks of an instance's own, in the places of their steps; shared ones stay 0.

@@ -2,8 +2,8 @@
 
 use crate::fleet::{Kind, Node};
 use crate::mutant;
-use crate::order::Room;
 use crate::query::Facts;
+use crate::room::Room;
 use crate::words::Word;
 use crate::{Demand, Fleet, GroupIdx, InstanceIdx, Reason, Request};
 use plimsoll_model::{PortClaim, Reserved, Timestamp};
@@ -114,11 +114,13 @@ impl Fleet {
     /// What the task holds there, when the plan already puts `planned` of its kind there. GPUs go in order of name.
     pub(crate) fn reserve(&self, idx: InstanceIdx, demand: &Demand, planned: u32) -> Reserved {
         let (gpus, taken) = (demand.gpus as usize, (demand.gpus * planned) as usize);
+        // The names are far from what a plan reads otherwise.
+        let names = || self.node(idx).gpus_free.iter().skip(taken).take(gpus).cloned().collect();
         Reserved {
             cpu_units: demand.cpu_units,
             memory_mib: demand.memory_mib,
             ports: demand.ports.clone(),
-            gpus: self.node(idx).gpus_free.iter().skip(taken).take(gpus).cloned().collect(),
+            gpus: if gpus > 0 { names() } else { Vec::new() },
         }
     }
 

@@ -7,7 +7,8 @@ use crate::chain::Standing;
 use crate::groups::{Groups, TaskCounts};
 use crate::kept::Kept;
 use crate::mutant;
-use crate::order::Room;
+use crate::room::Room;
+use crate::values::Values;
 use crate::view::Changed;
 use crate::views::Views;
 use crate::words::{Word, Words};
@@ -155,6 +156,7 @@ pub struct Fleet {
     vacant: Vec<InstanceIdx>,
     pub(crate) groups: Groups,
     words: Words,
+    values: Values,
     /// By ordinal: a number that is in order of the ids.
     pub(crate) labels: Vec<u32>,
     active: u32,
@@ -231,7 +233,7 @@ impl Fleet {
         self.hot[idx.at()] = VACANT;
         self.set_attributes(idx, &BTreeMap::new());
         self.vacant.push(idx);
-        self.note(idx, Changed::Spec);
+        self.note(idx, Changed::Gone);
     }
 
     pub fn idx(&self, instance: InstanceId) -> Option<InstanceIdx> {
@@ -272,13 +274,13 @@ impl Fleet {
             node.gpus_free.remove(gpu);
         }
         self.refresh_free(idx);
-        self.note(idx, Changed::Tasks);
+        self.note(idx, Changed::Count { group, live: 1 });
     }
 
     /// A task was told to stop: it is live no more and holds its resources until it is removed (RES-5).
     pub fn task_stopping(&mut self, idx: InstanceIdx, group: GroupIdx) {
         self.groups.stopping(group, idx);
-        self.note(idx, Changed::Tasks);
+        self.note(idx, Changed::Count { group, live: -1 });
     }
 
     /// A task is STOPPED: what it held is free.
@@ -299,7 +301,7 @@ impl Fleet {
             }
         }
         self.refresh_free(idx);
-        self.note(idx, Changed::Tasks);
+        self.note(idx, Changed::Count { group, live: if live > 0 { -1 } else { 0 } });
     }
 
     /// The instance's runningTasksCount (CQL-11).
@@ -439,6 +441,11 @@ impl Fleet {
         attributes.binary_search_by_key(&name, |&(name, _)| name).ok().map(|at| attributes[at].1)
     }
 
+    /// Domains that an attribute divides the instances into, that of those without it included.
+    pub(crate) fn domains(&self, attribute: &str) -> usize {
+        self.word(attribute).map_or(0, |name| self.values.count(name)) + 1
+    }
+
     fn set_attributes(&mut self, idx: InstanceIdx, attributes: &BTreeMap<Arc<str>, Option<Arc<str>>>) {
         let no_value: Arc<str> = "".into();
         let words = &mut self.words;
@@ -447,8 +454,10 @@ impl Fleet {
             .map(|(name, value)| (words.acquire(name), words.acquire(value.as_ref().unwrap_or(&no_value))));
         let mut acquired: Vec<(Word, Word)> = acquired.collect();
         acquired.sort();
+        acquired.iter().for_each(|&(name, value)| self.values.add(name, value));
         let before = std::mem::replace(&mut self.attributes[idx.at()], acquired.into());
         for (name, value) in before {
+            self.values.remove(name, value);
             self.words.release(name);
             self.words.release(value);
         }

@@ -10,6 +10,7 @@ mod branches;
 mod chain;
 mod check;
 mod demand;
+mod draft;
 #[cfg(any(test, feature = "oracle"))]
 pub mod equality;
 mod explain;
@@ -18,6 +19,7 @@ mod fleet;
 mod fuzz;
 mod groups;
 mod kept;
+mod key;
 mod labels;
 mod ladder;
 pub mod mutants;
@@ -33,12 +35,15 @@ mod plan;
 #[cfg(test)]
 mod properties;
 mod query;
+mod ranks;
 mod reason;
 mod request;
+mod room;
 #[cfg(test)]
 mod scenarios;
 mod strategy;
 mod terms;
+mod values;
 mod victims;
 mod view;
 mod views;

@@ -5,7 +5,8 @@
 //! in the shared view just as they would in one of the group's own.
 
 use crate::branches::{Branches, Domain, Leaf, ROOT};
-use crate::order::{Key, Room};
+use crate::key::Key;
+use crate::room::Room;
 
 /// Instances with tasks of a group, up to which it needs no view of its own; those a plan adds are counted in. Few in
 /// tests, so that both ways are taken.

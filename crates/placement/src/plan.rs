@@ -1,10 +1,12 @@
 //! Placing a batch of identical tasks: every task takes the best instance there is for it.
 //!
-//! The view for the request stands as if the tasks so far were there, and looks at their instances again the next time
-//! it is used. What changes when a task is placed is its instance and nothing else, so no other is looked at.
+//! Batches are drafted beside the view for the request; what is not, is placed in the view itself, task by task.
 
-use crate::order::Room;
-use crate::wants::Counted;
+use crate::check::Question;
+use crate::draft::{Draft, Share};
+use crate::room::Room;
+use crate::view::View;
+use crate::wants::Kind;
 use crate::{Demand, Fleet, Plan, Request};
 use rand_chacha::ChaCha8Rng;
 
@@ -18,25 +20,62 @@ impl Fleet {
         }
         let mut views = std::mem::take(&mut self.views);
         let question = self.question(request);
-        let view = views.up_to_date(self, &question, Counted::new(self, request, count));
-        let mut overlay = view.overlay(self, &question);
-        while let Some(idx) = view.choose(overlay.as_ref(), question.need(), rng) {
-            let planned = view.planned(idx);
-            let tasks = view.run_length(self, &question, idx, count - plan.placed.len());
-            plan.placed.extend((planned..planned + tasks).map(|nth| (idx, self.reserve(idx, request.demand, nth))));
-            if plan.placed.len() == count {
-                break;
-            }
-            view.place(self, &question, idx, tasks);
-            if let Some(overlay) = &mut overlay {
-                view.lay(overlay, self, &question, idx);
-            }
+        let view = views.up_to_date(self, &question, Kind::new(self, request, count));
+        if view.is_drafted(count) {
+            self.draft(view, &question, count, &mut plan);
+        } else {
+            self.place_one_by_one(view, &question, count, rng, &mut plan);
         }
         if plan.placed.len() < count {
             plan.rejection = Some(self.rejection(&question, &plan));
         }
         self.views = views;
         plan
+    }
+
+    fn draft(&self, view: &mut View, question: &Question<'_>, count: usize, plan: &mut Plan) {
+        let ranks = view.ranks(self, question.request.group);
+        let mut draft = Draft::new(self, question, view, ranks);
+        while plan.placed.len() < count {
+            let Some(share) = draft.next(count - plan.placed.len()) else { break };
+            self.promise(question, share, plan);
+        }
+        for idx in std::mem::take(&mut draft.stale) {
+            view.mend(self, question, idx);
+        }
+    }
+
+    /// The view stands as if the tasks so far were there, and looks at their instances again the next time it is used.
+    /// What changes when a task is placed is its instance and nothing else, so no other is looked at.
+    fn place_one_by_one(
+        &self,
+        view: &mut View,
+        question: &Question<'_>,
+        count: usize,
+        rng: &mut ChaCha8Rng,
+        plan: &mut Plan,
+    ) {
+        let mut overlay = view.overlay(self, question);
+        while let Some(idx) = view.choose(overlay.as_ref(), question.need(), rng) {
+            if !view.has_room(self, question, idx) {
+                view.mend(self, question, idx);
+                continue;
+            }
+            self.promise(question, Share { idx, planned: view.planned(idx), tasks: 1 }, plan);
+            if plan.placed.len() == count {
+                break;
+            }
+            view.place(self, question, idx);
+            if let Some(overlay) = &mut overlay {
+                view.lay(overlay, self, question, idx);
+            }
+        }
+    }
+
+    fn promise(&self, question: &Question<'_>, share: Share, plan: &mut Plan) {
+        let Share { idx, planned, tasks } = share;
+        let reserve = |nth| (idx, self.reserve(idx, question.request.demand, nth));
+        plan.placed.extend((planned..planned + tasks).map(reserve));
     }
 }
 

@@ -4,13 +4,15 @@
 //! share it. It follows the fleet by looking again at the instances that changed, and it sees nothing of an instance
 //! but what that instance is now: how it came to be so leaves no trace.
 
-use crate::branches::{Branches, Leaf};
+use crate::branches::{Branches, Breadth, Leaf};
 use crate::chain::{Chain, Step};
 use crate::check::Question;
-use crate::order::{Key, LABEL, Room};
-use crate::overlay::{On, Overlay};
-use crate::wants::{Counted, Wants};
-use crate::{Demand, Fleet, InstanceIdx, Request};
+use crate::key::{Key, LABEL};
+use crate::overlay::{FEW, On, Overlay};
+use crate::ranks::Ranks;
+use crate::room::Room;
+use crate::wants::{Counted, Kind, Wants};
+use crate::{Fleet, GroupIdx, InstanceIdx, Request};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -43,21 +45,42 @@ const NOTHING: Slot = Slot {
 /// How much of an instance may be different from what a view holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Changed {
+    /// A task of this group came or went, or stopped: so many more live ones.
+    Count { group: GroupIdx, live: i8 },
     /// What is on it and what is free.
     Tasks,
-    /// Everything, that it is there at all included.
+    /// Everything.
     Spec,
+    /// The instance is there no more, nor are its tasks.
+    Gone,
+}
+
+/// What the rooms that instances are filed with say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Rooms {
+    /// What is left. Where the chain packs, a task changes the key of its instance as well.
+    Exact,
+    /// What is left is no more than that. Whoever finds less where there should be enough sees to it that it is put
+    /// right; until then, tasks of other groups move nothing.
+    AtMost,
+    /// Nothing: whoever is filed has enough for the one size that is asked for.
+    Enough,
 }
 
 /// Branches a view may have beyond those of a fleet where every instance has domains of its own, before it is built anew.
 const SPARE_BRANCHES: usize = 1024;
 
+/// Leaves of a wide view that a batch looks at for each of its tasks, at most.
+const LEAVES_PER_TASK: usize = 4;
+
 #[derive(Debug)]
 pub(crate) struct View {
     pub wants: Wants,
-    chain: Chain,
+    pub chain: Chain,
+    rooms: Rooms,
     slots: Vec<Slot>,
-    branches: Branches,
+    pub branches: Branches,
+    ranks: Ranks,
     /// The smallest of each amount that was ever asked for; who has less is not filed, and not in the way of a search.
     least: Room,
     /// Instances that stand as if a plan were carried out.
@@ -65,12 +88,19 @@ pub(crate) struct View {
 }
 
 impl View {
-    pub fn new(request: &Request<'_>, counted: Counted) -> Self {
+    pub fn new(request: &Request<'_>, kind: Kind) -> Self {
         let chain = Chain::new(request.strategies);
+        let rooms = match (chain.ends_random, chain.packs()) {
+            (true, _) => Rooms::Enough,
+            (false, true) => Rooms::Exact,
+            (false, false) => Rooms::AtMost,
+        };
         View {
-            wants: Wants::new(request, counted),
+            wants: Wants::new(request, kind),
             least: request.demand.room(),
-            branches: Branches::new(chain.shared()),
+            branches: Branches::new(chain.shared(), kind.breadth),
+            ranks: Ranks::default(),
+            rooms,
             chain,
             slots: Vec::new(),
             dirty: Vec::new(),
@@ -82,7 +112,8 @@ impl View {
         self.dirty.clear();
         self.slots.clear();
         self.slots.resize(fleet.ordinals(), NOTHING);
-        self.branches = Branches::new(self.chain.shared());
+        self.branches = Branches::new(self.chain.shared(), self.wants.kind.breadth);
+        self.ranks.forget();
         let mut entries = Vec::new();
         for idx in fleet.in_id_order() {
             let slot = self.look_at(fleet, question, idx, Changed::Spec);
@@ -108,8 +139,20 @@ impl View {
             self.follow(fleet, question, idx, Changed::Tasks);
         }
         self.dirty = dirty;
+        let mut last = None;
         for &(idx, changed) in changes {
-            self.follow(fleet, question, idx, changed);
+            // As the instance is, it was looked at a moment ago.
+            if last != Some((idx, changed)) {
+                self.follow(fleet, question, idx, changed);
+            }
+            last = Some((idx, changed));
+            match (changed, self.slots[idx.at()].leaf) {
+                (Changed::Gone, _) => self.ranks.forget(),
+                (Changed::Count { group, live }, Some(leaf)) => {
+                    self.ranks.count(group, live, self.branches.domains(leaf).map(|(_, domain)| domain));
+                }
+                _ => {}
+            }
         }
         // Values of attributes come and go, their branches stay.
         if self.branches.len() > (self.branches.depth() + 1) * self.slots.len() + SPARE_BRANCHES {
@@ -118,21 +161,46 @@ impl View {
     }
 
     fn follow(&mut self, fleet: &Fleet, question: &Question<'_>, idx: InstanceIdx, changed: Changed) {
-        let slot = self.look_at(fleet, question, idx, changed);
+        if !self.may_stay(fleet, idx, changed) {
+            let slot = self.look_at(fleet, question, idx, changed);
+            self.set(idx, slot);
+        }
+    }
+
+    /// Whether all that changed is the room on an instance, and in a way that leaves it where it is.
+    fn may_stay(&self, fleet: &Fleet, idx: InstanceIdx, changed: Changed) -> bool {
+        let Changed::Count { group, .. } = changed else { return false };
+        if self.chain.packs() || self.wants.kind.counted == Counted::Of(group) || !self.wants.sees_only_room() {
+            return false;
+        }
+        let slot = &self.slots[idx.at()];
+        if !slot.suits {
+            return true;
+        }
+        let room = fleet.hot(idx).room(self.wants.takes_kept_room);
+        if slot.filed && self.rooms == Rooms::AtMost {
+            return slot.room.covers(room);
+        }
+        slot.filed == room.covers(self.least)
+    }
+
+    /// Puts right what is held of an instance, of which no task is planned.
+    pub fn mend(&mut self, fleet: &Fleet, question: &Question<'_>, idx: InstanceIdx) {
+        let slot = self.look_at(fleet, question, idx, Changed::Tasks);
         self.set(idx, slot);
     }
 
     /// What the view should hold of an instance.
     fn look_at(&mut self, fleet: &Fleet, question: &Question<'_>, idx: InstanceIdx, changed: Changed) -> Slot {
         let mut slot = self.slots[idx.at()];
-        if changed == Changed::Spec {
+        if matches!(changed, Changed::Spec | Changed::Gone) {
             slot.suits = fleet.is_there(idx) && fleet.suits_request(idx, question);
             slot.leaf = None;
         }
-        if let Counted::Of(group) = self.wants.counted {
+        if let Counted::Of(group) = self.wants.kind.counted {
             slot.tasks = fleet.groups.counts(group, idx).live;
         }
-        let counts = slot.tasks > 0 || (self.wants.counted == Counted::Few && fleet.is_there(idx));
+        let counts = slot.tasks > 0 || (self.counts_nobody() && fleet.is_there(idx));
         if slot.leaf.is_none() && (slot.suits || counts) {
             let value = |name: &str| fleet.attribute(idx, fleet.word(name)?);
             slot.leaf = Some(self.branches.leaf(value));
@@ -143,12 +211,19 @@ impl View {
             slot.room = fleet.hot(idx).room(self.wants.takes_kept_room);
             slot.key = self.key(fleet, idx, slot.tasks);
             slot.filed = slot.room.covers(self.least);
+            if self.rooms == Rooms::Enough {
+                slot.room = Room::default();
+            }
         }
         slot
     }
 
+    pub fn counts_nobody(&self) -> bool {
+        self.wants.kind.counted == Counted::Nobody
+    }
+
     fn passes(&self, fleet: &Fleet, question: &Question<'_>, idx: InstanceIdx, planned: u32) -> bool {
-        let is_free = || self.wants.counted == Counted::Few || !fleet.is_occupied(idx, question.request, planned);
+        let is_free = || self.counts_nobody() || !fleet.is_occupied(idx, question.request, planned);
         fleet.takes_besides_amounts(idx, question, planned) && is_free()
     }
 
@@ -188,6 +263,8 @@ impl View {
             return;
         }
         if let Some(leaf) = before.leaf {
+            // Its tasks of all groups are elsewhere.
+            self.ranks.forget();
             if before.filed {
                 self.branches.remove(leaf, before.key);
             }
@@ -222,55 +299,75 @@ impl View {
         self.slots[idx.at()].planned
     }
 
-    /// How many of the next tasks, at most `most`, go to the instance that was chosen for the first of them.
-    ///
-    /// Where the chain only packs, each task makes the instance it is on a better place than it was, and no other.
-    pub fn run_length(&self, fleet: &Fleet, question: &Question<'_>, idx: InstanceIdx, most: usize) -> u32 {
-        if !self.chain.only_packs() {
-            return 1;
-        }
-        let (slot, need) = (&self.slots[idx.at()], question.need());
-        let goes_on = |length: u32| {
-            let room = slot.room.without(need, length);
-            let planned = slot.planned + length;
-            room.covers(need)
-                && fleet.takes_besides_amounts(idx, question, planned)
-                && !fleet.is_occupied(idx, question.request, planned)
-        };
-        let mut length = 1;
-        while (length as usize) < most && goes_on(length) {
-            length += 1;
-        }
-        length
+    /// What is left on an instance beside the tasks of the plan, whatever it is filed with.
+    pub fn room_left(&self, fleet: &Fleet, question: &Question<'_>, idx: InstanceIdx) -> Room {
+        let room = fleet.hot(idx).room(self.wants.takes_kept_room);
+        room.without(question.need(), self.slots[idx.at()].planned)
     }
 
-    /// Counts tasks of the plan in on an instance, until the view catches up.
-    pub fn place(&mut self, fleet: &Fleet, question: &Question<'_>, idx: InstanceIdx, tasks: u32) {
+    /// Whether an instance that is filed with so much room has enough for one task.
+    pub fn has_room(&self, fleet: &Fleet, question: &Question<'_>, idx: InstanceIdx) -> bool {
+        self.rooms != Rooms::AtMost || self.room_left(fleet, question, idx).covers(question.need())
+    }
+
+    /// Whether a batch of so many is drafted, not placed in the view one by one: where the best of many leaves has to be
+    /// found, only if there are enough tasks to make up for looking at all of them.
+    pub fn is_drafted(&self, count: usize) -> bool {
+        let wide = self.wants.kind.breadth == Breadth::Wide;
+        !wide || (!self.chain.ends_random && count.saturating_mul(LEAVES_PER_TASK) >= self.branches.leaves().len())
+    }
+
+    /// The leaf and the key an instance is filed with.
+    pub fn filed(&self, idx: InstanceIdx) -> Option<(Leaf, Key)> {
+        let Slot { leaf, key, filed, .. } = self.slots[idx.at()];
+        leaf.filter(|_| filed).map(|leaf| (leaf, key))
+    }
+
+    /// Live tasks of the request's group by domain.
+    pub fn ranks(&mut self, fleet: &Fleet, group: GroupIdx) -> Vec<u32> {
+        if !self.counts_nobody() {
+            return self.branches.tasks().collect();
+        }
+        let domains = self.branches.tasks().len();
+        if let Some(known) = self.ranks.of(group) {
+            let mut tasks = known.to_vec();
+            tasks.resize(domains, 0);
+            return tasks;
+        }
+        let mut tasks = vec![0; domains];
+        if domains > 0 {
+            for (idx, counts) in fleet.groups.instances(group) {
+                let leaf =
+                    self.slots[idx.at()].leaf.expect("a view that counts nobody's tasks has a leaf for everybody");
+                self.branches.domains(leaf).for_each(|(_, domain)| tasks[domain as usize] += counts.live);
+            }
+            if fleet.groups.spread(group) > FEW {
+                self.ranks.keep(group, tasks.clone());
+            }
+        }
+        tasks
+    }
+
+    /// Counts a task of the plan in on an instance, until the view catches up.
+    pub fn place(&mut self, fleet: &Fleet, question: &Question<'_>, idx: InstanceIdx) {
         let mut slot = self.slots[idx.at()];
         if slot.planned == 0 {
             self.dirty.push(idx);
         }
-        slot.planned += tasks;
-        slot.room = slot.room.without(question.need(), tasks);
-        if let Counted::Of(_) = self.wants.counted {
-            slot.tasks += tasks;
+        slot.planned += 1;
+        if let Counted::Of(_) = self.wants.kind.counted {
+            slot.tasks += 1;
         }
-        let Demand { cpu_units, memory_mib, .. } = *question.request.demand;
-        for (place, step) in self.chain.steps.iter().enumerate() {
-            match step {
-                Step::CpuFree => slot.key.set(place, slot.key.get(place) - tasks * cpu_units),
-                Step::MemoryFree => slot.key.set(place, slot.key.get(place) - tasks * memory_mib),
-                Step::TasksOnInstance => slot.key.set(place, slot.tasks),
-                Step::TasksInDomain(_) => {}
-            }
-        }
-        slot.filed = self.passes(fleet, question, idx, slot.planned) && slot.room.covers(self.least);
+        slot.key = self.chain.with_more(slot.key, question.request.demand, 1);
+        let room = fleet.hot(idx).room(self.wants.takes_kept_room).without(question.need(), slot.planned);
+        slot.filed = self.passes(fleet, question, idx, slot.planned) && room.covers(self.least);
+        slot.room = if self.rooms == Rooms::Enough { Room::default() } else { room };
         self.set(idx, slot);
     }
 
     /// The tasks of the request's group, where the view counts nobody's because they are few.
     pub fn overlay(&self, fleet: &Fleet, question: &Question<'_>) -> Option<Overlay> {
-        (self.wants.counted == Counted::Few).then(|| {
+        (self.counts_nobody() && !self.chain.ends_random).then(|| {
             let mut overlay = Overlay::default();
             for (idx, _) in fleet.groups.instances(question.request.group) {
                 self.lay(&mut overlay, fleet, question, idx);
@@ -288,7 +385,7 @@ impl View {
             item: idx.at() as u32,
             leaf: slot.leaf.expect("a view that counts nobody's tasks has a leaf for every instance"),
             key: on_instance.map_or(slot.key, |place| slot.key.with(place, tasks)),
-            room: slot.room,
+            room: self.room_left(fleet, question, idx),
             tasks,
             open: slot.filed && !fleet.is_occupied(idx, request, slot.planned),
         };

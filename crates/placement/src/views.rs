@@ -6,7 +6,7 @@
 
 use crate::check::Question;
 use crate::view::{Changed, View};
-use crate::wants::Counted;
+use crate::wants::Kind;
 use crate::{Fleet, InstanceIdx};
 
 /// Instances in all views together, a hundred bytes or so each. Beyond it, the view that was not used for longest goes.
@@ -74,13 +74,13 @@ impl Views {
     }
 
     /// The view for a request, up to date.
-    pub fn up_to_date(&mut self, fleet: &Fleet, question: &Question<'_>, counted: Counted) -> &mut View {
+    pub fn up_to_date(&mut self, fleet: &Fleet, question: &Question<'_>, kind: Kind) -> &mut View {
         self.uses += 1;
         let now = self.forgotten + self.log.len() as u64;
-        let known = self.entries.iter().position(|entry| entry.view.wants.is_for(question.request, counted));
+        let known = self.entries.iter().position(|entry| entry.view.wants.is_for(question.request, kind));
         let at = known.unwrap_or_else(|| {
             self.make_room(fleet.ordinals());
-            self.entries.push(Entry { view: View::new(question.request, counted), seen: 0, used: 0 });
+            self.entries.push(Entry { view: View::new(question.request, kind), seen: 0, used: 0 });
             self.entries.len() - 1
         });
         let Entry { view, seen, used } = &mut self.entries[at];

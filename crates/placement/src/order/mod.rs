@@ -5,84 +5,15 @@
 //! where the key goes by the other, that is one way down; otherwise a subtree may be entered in vain, when its
 //! largest rooms belong to different entries.
 
+mod search;
+#[cfg(test)]
+mod tests;
+
+use crate::key::Key;
+use crate::room::Room;
 use std::cmp::Ordering;
 
-/// Ranks of a chain, smallest best, and what breaks ties at last: six numbers that compare from left to right, packed
-/// by twos.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub(crate) struct Key {
-    first: u64,
-    second: u64,
-    third: u64,
-}
-
-/// The place of a [`Key`] behind all ranks: the position of the instance in order of id.
-pub(crate) const LABEL: usize = 5;
-
-impl Key {
-    pub const ZERO: Key = Key { first: 0, second: 0, third: 0 };
-
-    pub fn get(self, place: usize) -> u32 {
-        let pair = match place {
-            0 | 1 => self.first,
-            2 | 3 => self.second,
-            4 | LABEL => self.third,
-            _ => unreachable!("a key has six places"),
-        };
-        (if place.is_multiple_of(2) { pair >> 32 } else { pair }) as u32
-    }
-
-    pub fn set(&mut self, place: usize, value: u32) {
-        let pair = match place {
-            0 | 1 => &mut self.first,
-            2 | 3 => &mut self.second,
-            4 | LABEL => &mut self.third,
-            _ => unreachable!("a key has six places"),
-        };
-        let shift = if place.is_multiple_of(2) { 32 } else { 0 };
-        *pair = (*pair & !(u64::from(u32::MAX) << shift)) | (u64::from(value) << shift);
-    }
-
-    #[must_use]
-    pub fn with(mut self, place: usize, value: u32) -> Key {
-        self.set(place, value);
-        self
-    }
-}
-
-/// Room for tasks: what an entry has, or what is asked of it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Room {
-    pub cpu: u32,
-    pub memory: u32,
-    pub gpus: u32,
-}
-
-impl Room {
-    pub fn covers(self, need: Room) -> bool {
-        // Without branches: which of the three fails is as good as random.
-        (self.cpu >= need.cpu) & (self.memory >= need.memory) & (self.gpus >= need.gpus)
-    }
-
-    /// The smaller of each amount.
-    pub fn least(self, other: Room) -> Room {
-        Room { cpu: self.cpu.min(other.cpu), memory: self.memory.min(other.memory), gpus: self.gpus.min(other.gpus) }
-    }
-
-    /// What is left beside so many tasks, each of which finds room.
-    pub fn without(self, need: Room, tasks: u32) -> Room {
-        let left = |has: u32, need: u32| has - need * tasks;
-        Room { cpu: left(self.cpu, need.cpu), memory: left(self.memory, need.memory), gpus: left(self.gpus, need.gpus) }
-    }
-
-    fn or(self, other: Room) -> Room {
-        Room { cpu: self.cpu.max(other.cpu), memory: self.memory.max(other.memory), gpus: self.gpus.max(other.gpus) }
-    }
-
-    fn touches(self, other: Room) -> bool {
-        (self.cpu == other.cpu) | (self.memory == other.memory) | (self.gpus == other.gpus)
-    }
-}
+pub(crate) use search::Cursor;
 
 /// Slots of a node. Few in tests, so that small fleets make deep trees.
 const FANOUT: usize = if cfg!(test) { 4 } else { 32 };
@@ -161,102 +92,6 @@ impl Order {
         order.root = order.nodes.len() as u32;
         order.nodes.push(Node { inner, slots: level });
         order
-    }
-
-    pub fn first(&self) -> Option<&Slot> {
-        let mut node = &self.nodes[self.root as usize];
-        while node.inner {
-            node = &self.nodes[node.slots[0].item as usize];
-        }
-        node.slots.first()
-    }
-
-    /// The largest of each dimension.
-    pub fn room(&self) -> Room {
-        let slots = &self.nodes[self.root as usize].slots;
-        slots.iter().fold(Room::default(), |room, slot| room.or(slot.room))
-    }
-
-    /// The first entry with enough room, of those behind `after` if that is given.
-    pub fn first_fitting(&self, need: Room, after: Option<Key>) -> Option<&Slot> {
-        match after {
-            None => self.find(self.root, need),
-            Some(after) => self.find_after(self.root, need, after),
-        }
-    }
-
-    fn find(&self, node: u32, need: Room) -> Option<&Slot> {
-        let node = &self.nodes[node as usize];
-        let mut fitting = node.slots.iter().filter(|slot| slot.room.covers(need));
-        if node.inner { fitting.find_map(|slot| self.find(slot.item, need)) } else { fitting.next() }
-    }
-
-    fn find_after(&self, node: u32, need: Room, after: Key) -> Option<&Slot> {
-        let node = &self.nodes[node as usize];
-        let start = node.slots.partition_point(|slot| slot.key <= after);
-        let mut fitting = node.slots[start..].iter().filter(|slot| slot.room.covers(need));
-        if !node.inner {
-            return fitting.next();
-        }
-        fitting.find_map(|slot| self.find_after(slot.item, need, after))
-    }
-
-    /// Entries up to this key and with it.
-    pub fn count_up_to(&self, key: Key) -> u32 {
-        let mut node = &self.nodes[self.root as usize];
-        let mut before = 0;
-        loop {
-            let at = node.slots.partition_point(|slot| slot.key <= key);
-            before += node.slots[..at].iter().map(|slot| slot.count).sum::<u32>();
-            match node.slots.get(at) {
-                Some(slot) if node.inner => node = &self.nodes[slot.item as usize],
-                _ => return before,
-            }
-        }
-    }
-
-    /// The entry with so many before it.
-    pub fn nth(&self, mut nth: u32) -> Option<&Slot> {
-        let mut node = &self.nodes[self.root as usize];
-        loop {
-            let mut slots = node.slots.iter();
-            let slot = slots.find(|slot| {
-                let here = nth < slot.count;
-                nth -= if here { 0 } else { slot.count };
-                here
-            })?;
-            if !node.inner {
-                return Some(slot);
-            }
-            node = &self.nodes[slot.item as usize];
-        }
-    }
-
-    /// In order, from the first.
-    pub fn iter(&self) -> impl Iterator<Item = &Slot> {
-        let mut open: Vec<std::slice::Iter<'_, Slot>> = vec![self.nodes[self.root as usize].slots.iter()];
-        // A slot is one of an inner node where the stack is not yet as deep as the tree.
-        let depth = self.depth();
-        std::iter::from_fn(move || {
-            loop {
-                match open.last_mut()?.next() {
-                    None => {
-                        open.pop();
-                    }
-                    Some(slot) if open.len() < depth => open.push(self.nodes[slot.item as usize].slots.iter()),
-                    Some(slot) => return Some(slot),
-                }
-            }
-        })
-    }
-
-    fn depth(&self) -> usize {
-        let (mut node, mut depth) = (&self.nodes[self.root as usize], 1);
-        while node.inner {
-            node = &self.nodes[node.slots[0].item as usize];
-            depth += 1;
-        }
-        depth
     }
 
     /// Files an entry; its key is not there yet.
@@ -429,63 +264,4 @@ fn position(slots: &[Slot], key: Key) -> usize {
             false => slot.key.cmp(&key),
         })
         .expect("an entry is taken where it was filed")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-    use std::collections::BTreeMap;
-
-    fn room() -> impl Strategy<Value = Room> {
-        (0..6u32, 0..6u32, 0..3u32).prop_map(|(cpu, memory, gpus)| Room { cpu, memory, gpus })
-    }
-
-    fn key(rank: u32, label: u32) -> Key {
-        Key::ZERO.with(0, rank).with(LABEL, label)
-    }
-
-    proptest! {
-        #[test]
-        fn a_tree_finds_what_a_list_would(
-            steps in vec((0..40u32, 0..5u32, room(), any::<bool>()), 1..200), need in room(), rank in 0..5u32,
-        ) {
-            let (mut tree, mut list) = (Order::new(), BTreeMap::new());
-            let mut keys = BTreeMap::new();
-            for (item, rank, room, stays) in steps {
-                let key = key(rank, item);
-                let before = keys.remove(&item);
-                if let Some(before) = before {
-                    list.remove(&before);
-                }
-                match before {
-                    Some(before) if !stays => tree.remove(before),
-                    before => {
-                        match before {
-                            Some(before) => tree.change(before, key, room, item),
-                            None => tree.insert(key, room, item),
-                        }
-                        keys.insert(item, key);
-                        list.insert(key, (room, item));
-                    }
-                }
-                let found: Vec<_> = tree.iter().map(|slot| (slot.key, (slot.room, slot.item))).collect();
-                prop_assert_eq!(&found, &list.iter().map(|(key, entry)| (*key, *entry)).collect::<Vec<_>>());
-                let most = list.values().fold(Room::default(), |most, (room, _)| most.or(*room));
-                prop_assert_eq!(tree.room(), most);
-            }
-            let after = key(rank, 20);
-            let first = list.iter().find(|(key, (room, _))| **key > after && room.covers(need));
-            prop_assert_eq!(tree.first_fitting(need, Some(after)).map(|slot| slot.key), first.map(|(key, _)| *key));
-            let first = list.iter().find(|(_, (room, _))| room.covers(need));
-            prop_assert_eq!(tree.first_fitting(need, None).map(|slot| slot.key), first.map(|(key, _)| *key));
-            prop_assert_eq!(tree.count_up_to(after) as usize, list.range(..=after).count());
-            for (nth, key) in list.keys().enumerate() {
-                prop_assert_eq!(tree.nth(nth as u32).map(|slot| slot.key), Some(*key));
-            }
-            let built = Order::build(list.iter().map(|(key, (room, item))| (*key, *room, *item)));
-            prop_assert_eq!(built.iter().map(|slot| slot.key).collect::<Vec<_>>(), list.into_keys().collect::<Vec<_>>());
-        }
-    }
 }

@@ -1,0 +1,210 @@
+//! A batch of identical tasks, drafted beside a view: every task takes the best instance there is for it, and the view
+//! stays as it is.
+//!
+//! A leaf is read in its order from the front, and never read again: who is passed has no room, or takes a task. Who
+//! took one waits in a heap of its leaf, ranked as it then stands, with the number of tasks that still fit. The best of
+//! a leaf is the better of the two fronts. Ranks of domains are numbers of the draft; they only grow, so what was the
+//! best key of a leaf is a limit below which it cannot come unless it takes a task itself, and a heap of limits finds
+//! the best leaf: one that comes up with an old limit is put back with the present one.
+
+use crate::branches::{Domain, Leaf};
+use crate::chain::Step;
+use crate::check::Question;
+use crate::key::Key;
+use crate::order::Cursor;
+use crate::room::Room;
+use crate::view::View;
+use crate::{Fleet, InstanceIdx, STRATEGIES_MAX};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+
+/// So many tasks, one after another, on an instance that has `planned` of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Share {
+    pub idx: InstanceIdx,
+    pub planned: u32,
+    pub tasks: u32,
+}
+
+/// An instance that may take a task, the ranks of its domains not filled in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Candidate {
+    key: Key,
+    item: u32,
+    /// Tasks of the draft on it.
+    planned: u32,
+    /// Tasks that its room is enough for.
+    fitting: u32,
+}
+
+#[derive(Debug)]
+struct Reader {
+    leaf: Leaf,
+    /// Of each level.
+    path: [Domain; STRATEGIES_MAX],
+    cursor: Cursor,
+    /// The next in the leaf's order, once it was looked for.
+    ahead: Option<Candidate>,
+    /// Those that count tasks of the group.
+    waiting: BinaryHeap<Reverse<Candidate>>,
+}
+
+pub(crate) struct Draft<'a> {
+    fleet: &'a Fleet,
+    question: &'a Question<'a>,
+    view: &'a View,
+    need: Room,
+    /// Tasks by domain.
+    ranks: Vec<u32>,
+    readers: Vec<Reader>,
+    /// A key that no instance of a leaf is before, and its reader.
+    limits: BinaryHeap<Reverse<(Key, u32)>>,
+    /// In order: instances that count tasks of the group, where the view counts nobody's.
+    counted: Vec<u32>,
+    /// Instances with less room than they are filed with.
+    pub stale: Vec<InstanceIdx>,
+}
+
+impl<'a> Draft<'a> {
+    pub fn new(fleet: &'a Fleet, question: &'a Question<'a>, view: &'a View, ranks: Vec<u32>) -> Self {
+        let leaves = view.branches.leaves();
+        let mut draft = Draft {
+            need: question.need(),
+            readers: Vec::with_capacity(leaves.len()),
+            limits: BinaryHeap::new(),
+            counted: Vec::new(),
+            stale: Vec::new(),
+            fleet,
+            question,
+            view,
+            ranks,
+        };
+        let mut limits = Vec::with_capacity(leaves.len());
+        for (nth, &leaf) in leaves.iter().enumerate() {
+            let mut path = [0; STRATEGIES_MAX];
+            view.branches.domains(leaf).for_each(|(level, domain)| path[level] = domain);
+            draft.readers.push(Reader { leaf, path, cursor: Cursor::Start, ahead: None, waiting: BinaryHeap::new() });
+            if let Some(key) = view.branches.least_key(leaf) {
+                limits.push(Reverse((draft.ranked(nth, key), nth as u32)));
+            }
+        }
+        draft.limits = limits.into();
+        draft.count_in();
+        draft
+    }
+
+    /// Ranks the instances with tasks of the group, where the view counts nobody's.
+    fn count_in(&mut self) {
+        let (view, request) = (self.view, self.question.request);
+        let on_instance = view.chain.steps.iter().position(|step| *step == Step::TasksOnInstance);
+        if !view.counts_nobody() || (on_instance.is_none() && !request.distinct_instance) {
+            return;
+        }
+        for (idx, counts) in self.fleet.groups.instances(request.group) {
+            self.counted.push(idx.at() as u32);
+            let fitting = self.fitting(idx);
+            let Some((leaf, key)) = view.filed(idx) else { continue };
+            if fitting > 0 && !self.fleet.is_occupied(idx, request, 0) {
+                let key = on_instance.map_or(key, |place| key.with(place, counts.live));
+                let nth = view.branches.nth_leaf(leaf);
+                self.readers[nth].waiting.push(Reverse(Candidate { key, item: idx.at() as u32, planned: 0, fitting }));
+            }
+        }
+        self.counted.sort_unstable();
+    }
+
+    /// The best instance for the next task, and for at most so many: where the chain only packs, each makes its instance
+    /// a better place than it was, and no other.
+    pub fn next(&mut self, most: usize) -> Option<Share> {
+        loop {
+            let &Reverse((limit, nth)) = self.limits.peek()?;
+            let best = self.best_of(nth as usize);
+            let mut top = self.limits.peek_mut().expect("it was there a moment ago");
+            let Some(best) = best else {
+                PeekMut::pop(top);
+                continue;
+            };
+            let key = ranked(self.view, &self.ranks, &self.readers[nth as usize], best.key);
+            if key == limit {
+                drop(top);
+                let (share, again) = self.take(nth as usize, best, most);
+                if let (Some(again), true) = (again, self.view.chain.packs()) {
+                    // Packing may make the instance a better one than it was.
+                    let key = self.ranked(nth as usize, again.key);
+                    let mut top = self.limits.peek_mut().expect("it was there a moment ago");
+                    top.0.0 = top.0.0.min(key);
+                }
+                return Some(share);
+            }
+            top.0.0 = key;
+        }
+    }
+
+    /// The share, and the instance as it stands with it, if it may take more.
+    fn take(&mut self, nth: usize, best: Candidate, most: usize) -> (Share, Option<Candidate>) {
+        let reader = &mut self.readers[nth];
+        match reader.waiting.peek_mut() {
+            Some(first) if first.0 == best => drop(PeekMut::pop(first)),
+            _ => reader.ahead = None,
+        }
+        let (idx, request) = (InstanceIdx::new(best.item), self.question.request);
+        let goes_on = !request.distinct_instance
+            && best.fitting > 1
+            && self.fleet.takes_besides_amounts(idx, self.question, best.planned + 1);
+        let run = if goes_on && self.view.chain.only_packs() { best.fitting } else { 1 };
+        let tasks = run.min(u32::try_from(most).unwrap_or(u32::MAX));
+        for level in 0..self.view.branches.depth() {
+            self.ranks[reader.path[level] as usize] += tasks;
+        }
+        let again = (goes_on && best.fitting > tasks).then(|| Candidate {
+            key: self.view.chain.with_more(best.key, request.demand, tasks),
+            item: best.item,
+            planned: best.planned + tasks,
+            fitting: best.fitting - tasks,
+        });
+        reader.waiting.extend(again.map(Reverse));
+        (Share { idx, planned: best.planned, tasks }, again)
+    }
+
+    fn best_of(&mut self, nth: usize) -> Option<Candidate> {
+        if self.readers[nth].ahead.is_none() {
+            self.read_on(nth);
+        }
+        let Reader { ahead, waiting, .. } = &self.readers[nth];
+        waiting.peek().map(|first| first.0).into_iter().chain(*ahead).min()
+    }
+
+    fn read_on(&mut self, nth: usize) {
+        let Reader { leaf, mut cursor, .. } = self.readers[nth];
+        while let Some(slot) = self.view.branches.order(leaf).next_fitting(&mut cursor, self.need) {
+            if self.counted.binary_search(&slot.item).is_ok() {
+                continue;
+            }
+            let fitting = self.fitting(InstanceIdx::new(slot.item));
+            if fitting > 0 {
+                self.readers[nth].ahead = Some(Candidate { key: slot.key, item: slot.item, planned: 0, fitting });
+                break;
+            }
+            self.stale.push(InstanceIdx::new(slot.item));
+        }
+        self.readers[nth].cursor = cursor;
+    }
+
+    /// Tasks that an instance has room for.
+    fn fitting(&self, idx: InstanceIdx) -> u32 {
+        self.fleet.hot(idx).room(self.question.request.takes_kept_room).times(self.need)
+    }
+
+    fn ranked(&self, nth: usize, key: Key) -> Key {
+        ranked(self.view, &self.ranks, &self.readers[nth], key)
+    }
+}
+
+/// The key with the ranks of its domains.
+fn ranked(view: &View, ranks: &[u32], reader: &Reader, mut key: Key) -> Key {
+    for level in 0..view.branches.depth() {
+        key.set(view.branches.place(level), ranks[reader.path[level] as usize]);
+    }
+    key
+}

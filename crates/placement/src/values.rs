@@ -1,0 +1,32 @@
+//! How many different values an attribute has among the instances of a fleet.
+
+use crate::words::Word;
+use std::collections::BTreeMap;
+
+/// Instances by name and value. Invariant: no count is 0, and no name is without a value.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Values {
+    by_name: BTreeMap<Word, BTreeMap<Word, u32>>,
+}
+
+impl Values {
+    pub fn add(&mut self, name: Word, value: Word) {
+        *self.by_name.entry(name).or_default().entry(value).or_default() += 1;
+    }
+
+    pub fn remove(&mut self, name: Word, value: Word) {
+        let values = self.by_name.get_mut(&name).expect("a value that goes was counted before");
+        let uses = values.get_mut(&value).expect("a value that goes was counted before");
+        *uses -= 1;
+        if *uses == 0 {
+            values.remove(&value);
+        }
+        if values.is_empty() {
+            self.by_name.remove(&name);
+        }
+    }
+
+    pub fn count(&self, name: Word) -> usize {
+        self.by_name.get(&name).map_or(0, BTreeMap::len)
+    }
+}

@@ -79,7 +79,7 @@ pub(crate) struct Branches {
 /// How many leaves a tree is made for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Breadth {
-    /// So few that whoever looks for the best looks at all of them: no branch is shown to the one above.
+    /// So few that whoever looks for the best looks at the first entries of all: no branch is shown to the one above.
     Narrow,
     Wide,
 }
@@ -181,28 +181,32 @@ impl Branches {
         self.domains.iter().map(|members| members.tasks)
     }
 
-    /// A key that no entry of the leaf is before, the ranks of its domains not filled in; `None` if there is no entry.
-    pub fn least_key(&self, leaf: Leaf) -> Option<Key> {
-        match self.breadth {
-            Breadth::Narrow => Some(Key::ZERO),
-            Breadth::Wide if self.levels.is_empty() => Some(Key::ZERO),
-            Breadth::Wide => self.branches[leaf as usize].shown.map(|(key, _)| key),
-        }
+    /// The first key of a leaf, the ranks of its domains not filled in; `None` if there is no entry.
+    pub fn first_key(&self, leaf: Leaf) -> Option<Key> {
+        self.branches[leaf as usize].shown.map(|(key, _)| key)
     }
 
     pub fn insert(&mut self, leaf: Leaf, key: Key, room: Room, item: u32) {
         self.branches[leaf as usize].order.insert(key, room, item);
-        self.show(leaf);
+        self.changed(leaf, key);
     }
 
     pub fn remove(&mut self, leaf: Leaf, key: Key) {
         self.branches[leaf as usize].order.remove(key);
-        self.show(leaf);
+        self.changed(leaf, key);
     }
 
     pub fn change(&mut self, leaf: Leaf, before: Key, key: Key, room: Room, item: u32) {
         self.branches[leaf as usize].order.change(before, key, room, item);
-        self.show(leaf);
+        self.changed(leaf, before.min(key));
+    }
+
+    /// Entries of a leaf are others than they were, none of them before this key.
+    fn changed(&mut self, leaf: Leaf, from: Key) {
+        let is_behind = self.breadth == Breadth::Narrow && self.first_key(leaf).is_some_and(|first| first < from);
+        if !is_behind {
+            self.show(leaf);
+        }
     }
 
     /// Fills empty leaves with all entries at once.
@@ -287,8 +291,11 @@ impl Branches {
         }
     }
 
+    /// Shows the branch above what the first entry is, and so on up to the root.
     fn show(&mut self, mut branch: u32) {
         if self.breadth == Breadth::Narrow {
+            let Branch { order, shown, .. } = &mut self.branches[branch as usize];
+            *shown = order.first().map(|slot| (slot.key, Room::default()));
             return;
         }
         while let Some(above) = self.branches[branch as usize].above {

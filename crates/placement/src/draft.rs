@@ -38,7 +38,7 @@ struct Candidate {
     fitting: u32,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Reader {
     leaf: Leaf,
     /// Of each level.
@@ -50,13 +50,11 @@ struct Reader {
     waiting: BinaryHeap<Reverse<Candidate>>,
 }
 
-pub(crate) struct Draft<'a> {
-    fleet: &'a Fleet,
-    question: &'a Question<'a>,
-    view: &'a View,
-    need: Room,
+/// What drafts keep in between, so that the next one finds memory where it needs some.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
     /// Tasks by domain.
-    ranks: Vec<u32>,
+    pub ranks: Vec<u32>,
     readers: Vec<Reader>,
     /// A key that no instance of a leaf is before, and its reader.
     limits: BinaryHeap<Reverse<(Key, u32)>>,
@@ -66,32 +64,39 @@ pub(crate) struct Draft<'a> {
     pub stale: Vec<InstanceIdx>,
 }
 
+pub(crate) struct Draft<'a> {
+    fleet: &'a Fleet,
+    question: &'a Question<'a>,
+    view: &'a View,
+    need: Room,
+    desk: Desk,
+}
+
 impl<'a> Draft<'a> {
-    pub fn new(fleet: &'a Fleet, question: &'a Question<'a>, view: &'a View, ranks: Vec<u32>) -> Self {
+    /// With the ranks that are on the desk.
+    pub fn new(fleet: &'a Fleet, question: &'a Question<'a>, view: &'a View, mut desk: Desk) -> Self {
         let leaves = view.branches.leaves();
-        let mut draft = Draft {
-            need: question.need(),
-            readers: Vec::with_capacity(leaves.len()),
-            limits: BinaryHeap::new(),
-            counted: Vec::new(),
-            stale: Vec::new(),
-            fleet,
-            question,
-            view,
-            ranks,
-        };
-        let mut limits = Vec::with_capacity(leaves.len());
+        desk.readers.truncate(leaves.len());
+        desk.readers.resize_with(leaves.len(), Reader::default);
+        desk.limits.clear();
+        desk.counted.clear();
         for (nth, &leaf) in leaves.iter().enumerate() {
-            let mut path = [0; STRATEGIES_MAX];
-            view.branches.domains(leaf).for_each(|(level, domain)| path[level] = domain);
-            draft.readers.push(Reader { leaf, path, cursor: Cursor::Start, ahead: None, waiting: BinaryHeap::new() });
-            if let Some(key) = view.branches.least_key(leaf) {
-                limits.push(Reverse((draft.ranked(nth, key), nth as u32)));
+            let reader = &mut desk.readers[nth];
+            (reader.leaf, reader.cursor, reader.ahead) = (leaf, Cursor::Start, None);
+            reader.waiting.clear();
+            view.branches.domains(leaf).for_each(|(level, domain)| reader.path[level] = domain);
+            if let Some(key) = view.branches.first_key(leaf) {
+                desk.limits.push(Reverse((ranked(view, &desk.ranks, reader, key), nth as u32)));
             }
         }
-        draft.limits = limits.into();
+        let mut draft = Draft { need: question.need(), fleet, question, view, desk };
         draft.count_in();
         draft
+    }
+
+    /// What may be used again, and the instances to be put right.
+    pub fn clear(self) -> Desk {
+        self.desk
     }
 
     /// Ranks the instances with tasks of the group, where the view counts nobody's.
@@ -102,37 +107,37 @@ impl<'a> Draft<'a> {
             return;
         }
         for (idx, counts) in self.fleet.groups.instances(request.group) {
-            self.counted.push(idx.at() as u32);
+            self.desk.counted.push(idx.at() as u32);
             let fitting = self.fitting(idx);
             let Some((leaf, key)) = view.filed(idx) else { continue };
             if fitting > 0 && !self.fleet.is_occupied(idx, request, 0) {
                 let key = on_instance.map_or(key, |place| key.with(place, counts.live));
                 let nth = view.branches.nth_leaf(leaf);
-                self.readers[nth].waiting.push(Reverse(Candidate { key, item: idx.at() as u32, planned: 0, fitting }));
+                self.desk.readers[nth].waiting.push(Reverse(Candidate { key, item: idx.at() as u32, planned: 0, fitting }));
             }
         }
-        self.counted.sort_unstable();
+        self.desk.counted.sort_unstable();
     }
 
     /// The best instance for the next task, and for at most so many: where the chain only packs, each makes its instance
     /// a better place than it was, and no other.
     pub fn next(&mut self, most: usize) -> Option<Share> {
         loop {
-            let &Reverse((limit, nth)) = self.limits.peek()?;
+            let &Reverse((limit, nth)) = self.desk.limits.peek()?;
             let best = self.best_of(nth as usize);
-            let mut top = self.limits.peek_mut().expect("it was there a moment ago");
+            let mut top = self.desk.limits.peek_mut().expect("it was there a moment ago");
             let Some(best) = best else {
                 PeekMut::pop(top);
                 continue;
             };
-            let key = ranked(self.view, &self.ranks, &self.readers[nth as usize], best.key);
+            let key = ranked(self.view, &self.desk.ranks, &self.desk.readers[nth as usize], best.key);
             if key == limit {
                 drop(top);
                 let (share, again) = self.take(nth as usize, best, most);
                 if let (Some(again), true) = (again, self.view.chain.packs()) {
                     // Packing may make the instance a better one than it was.
                     let key = self.ranked(nth as usize, again.key);
-                    let mut top = self.limits.peek_mut().expect("it was there a moment ago");
+                    let mut top = self.desk.limits.peek_mut().expect("it was there a moment ago");
                     top.0.0 = top.0.0.min(key);
                 }
                 return Some(share);
@@ -143,7 +148,7 @@ impl<'a> Draft<'a> {
 
     /// The share, and the instance as it stands with it, if it may take more.
     fn take(&mut self, nth: usize, best: Candidate, most: usize) -> (Share, Option<Candidate>) {
-        let reader = &mut self.readers[nth];
+        let reader = &mut self.desk.readers[nth];
         match reader.waiting.peek_mut() {
             Some(first) if first.0 == best => drop(PeekMut::pop(first)),
             _ => reader.ahead = None,
@@ -155,7 +160,7 @@ impl<'a> Draft<'a> {
         let run = if goes_on && self.view.chain.only_packs() { best.fitting } else { 1 };
         let tasks = run.min(u32::try_from(most).unwrap_or(u32::MAX));
         for level in 0..self.view.branches.depth() {
-            self.ranks[reader.path[level] as usize] += tasks;
+            self.desk.ranks[reader.path[level] as usize] += tasks;
         }
         let again = (goes_on && best.fitting > tasks).then(|| Candidate {
             key: self.view.chain.with_more(best.key, request.demand, tasks),
@@ -168,27 +173,27 @@ impl<'a> Draft<'a> {
     }
 
     fn best_of(&mut self, nth: usize) -> Option<Candidate> {
-        if self.readers[nth].ahead.is_none() {
+        if self.desk.readers[nth].ahead.is_none() {
             self.read_on(nth);
         }
-        let Reader { ahead, waiting, .. } = &self.readers[nth];
+        let Reader { ahead, waiting, .. } = &self.desk.readers[nth];
         waiting.peek().map(|first| first.0).into_iter().chain(*ahead).min()
     }
 
     fn read_on(&mut self, nth: usize) {
-        let Reader { leaf, mut cursor, .. } = self.readers[nth];
+        let Reader { leaf, mut cursor, .. } = self.desk.readers[nth];
         while let Some(slot) = self.view.branches.order(leaf).next_fitting(&mut cursor, self.need) {
-            if self.counted.binary_search(&slot.item).is_ok() {
+            if self.desk.counted.binary_search(&slot.item).is_ok() {
                 continue;
             }
             let fitting = self.fitting(InstanceIdx::new(slot.item));
             if fitting > 0 {
-                self.readers[nth].ahead = Some(Candidate { key: slot.key, item: slot.item, planned: 0, fitting });
+                self.desk.readers[nth].ahead = Some(Candidate { key: slot.key, item: slot.item, planned: 0, fitting });
                 break;
             }
-            self.stale.push(InstanceIdx::new(slot.item));
+            self.desk.stale.push(InstanceIdx::new(slot.item));
         }
-        self.readers[nth].cursor = cursor;
+        self.desk.readers[nth].cursor = cursor;
     }
 
     /// Tasks that an instance has room for.
@@ -197,7 +202,7 @@ impl<'a> Draft<'a> {
     }
 
     fn ranked(&self, nth: usize, key: Key) -> Key {
-        ranked(self.view, &self.ranks, &self.readers[nth], key)
+        ranked(self.view, &self.desk.ranks, &self.desk.readers[nth], key)
     }
 }
 

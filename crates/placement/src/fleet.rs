@@ -156,7 +156,7 @@ pub struct Fleet {
     vacant: Vec<InstanceIdx>,
     pub(crate) groups: Groups,
     words: Words,
-    values: Values,
+    pub(crate) values: Values,
     /// By ordinal: a number that is in order of the ids.
     pub(crate) labels: Vec<u32>,
     active: u32,

@@ -6,7 +6,6 @@ use crate::check::Question;
 use crate::draft::{Draft, Share};
 use crate::room::Room;
 use crate::view::View;
-use crate::wants::Kind;
 use crate::{Demand, Fleet, Plan, Request};
 use rand_chacha::ChaCha8Rng;
 
@@ -20,7 +19,7 @@ impl Fleet {
         }
         let mut views = std::mem::take(&mut self.views);
         let question = self.question(request);
-        let view = views.up_to_date(self, &question, Kind::new(self, request, count));
+        let view = views.up_to_date(self, &question, count);
         if view.is_drafted(count) {
             self.draft(view, &question, count, &mut plan);
         } else {
@@ -34,15 +33,14 @@ impl Fleet {
     }
 
     fn draft(&self, view: &mut View, question: &Question<'_>, count: usize, plan: &mut Plan) {
-        let ranks = view.ranks(self, question.request.group);
-        let mut draft = Draft::new(self, question, view, ranks);
+        let desk = view.desk(self, question.request.group);
+        let mut draft = Draft::new(self, question, view, desk);
         while plan.placed.len() < count {
             let Some(share) = draft.next(count - plan.placed.len()) else { break };
             self.promise(question, share, plan);
         }
-        for idx in std::mem::take(&mut draft.stale) {
-            view.mend(self, question, idx);
-        }
+        let desk = draft.clear();
+        view.clear(self, question, desk);
     }
 
     /// The view stands as if the tasks so far were there, and looks at their instances again the next time it is used.

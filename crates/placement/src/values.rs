@@ -7,11 +7,15 @@ use std::collections::BTreeMap;
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Values {
     by_name: BTreeMap<Word, BTreeMap<Word, u32>>,
+    /// How often a value was the first or the last of its kind.
+    changes: u64,
 }
 
 impl Values {
     pub fn add(&mut self, name: Word, value: Word) {
-        *self.by_name.entry(name).or_default().entry(value).or_default() += 1;
+        let uses = self.by_name.entry(name).or_default().entry(value).or_default();
+        *uses += 1;
+        self.changes += u64::from(*uses == 1);
     }
 
     pub fn remove(&mut self, name: Word, value: Word) {
@@ -20,10 +24,16 @@ impl Values {
         *uses -= 1;
         if *uses == 0 {
             values.remove(&value);
+            self.changes += 1;
         }
         if values.is_empty() {
             self.by_name.remove(&name);
         }
+    }
+
+    /// A number that is another one when a count is.
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     pub fn count(&self, name: Word) -> usize {

@@ -7,6 +7,7 @@
 use crate::branches::{Branches, Breadth, Leaf};
 use crate::chain::{Chain, Step};
 use crate::check::Question;
+use crate::draft::Desk;
 use crate::key::{Key, LABEL};
 use crate::overlay::{FEW, On, Overlay};
 use crate::ranks::Ranks;
@@ -81,6 +82,7 @@ pub(crate) struct View {
     slots: Vec<Slot>,
     pub branches: Branches,
     ranks: Ranks,
+    desk: Desk,
     /// The smallest of each amount that was ever asked for; who has less is not filed, and not in the way of a search.
     least: Room,
     /// Instances that stand as if a plan were carried out.
@@ -100,6 +102,7 @@ impl View {
             least: request.demand.room(),
             branches: Branches::new(chain.shared(), kind.breadth),
             ranks: Ranks::default(),
+            desk: Desk::default(),
             rooms,
             chain,
             slots: Vec::new(),
@@ -161,27 +164,31 @@ impl View {
     }
 
     fn follow(&mut self, fleet: &Fleet, question: &Question<'_>, idx: InstanceIdx, changed: Changed) {
-        if !self.may_stay(fleet, idx, changed) {
-            let slot = self.look_at(fleet, question, idx, changed);
-            self.set(idx, slot);
-        }
+        let slot = match self.new_room(fleet, idx, changed) {
+            Some(room) if self.stays(idx, room) => return,
+            Some(room) if self.slots[idx.at()].filed => {
+                Slot { room, filed: room.covers(self.least), ..self.slots[idx.at()] }
+            }
+            _ => self.look_at(fleet, question, idx, changed),
+        };
+        self.set(idx, slot);
     }
 
-    /// Whether all that changed is the room on an instance, and in a way that leaves it where it is.
-    fn may_stay(&self, fleet: &Fleet, idx: InstanceIdx, changed: Changed) -> bool {
-        let Changed::Count { group, .. } = changed else { return false };
-        if self.chain.packs() || self.wants.kind.counted == Counted::Of(group) || !self.wants.sees_only_room() {
-            return false;
-        }
+    /// The room on an instance, if that is all that changed.
+    fn new_room(&self, fleet: &Fleet, idx: InstanceIdx, changed: Changed) -> Option<Room> {
+        let Changed::Count { group, .. } = changed else { return None };
+        let is_all = !self.chain.packs() && self.wants.kind.counted != Counted::Of(group) && self.wants.sees_only_room();
+        is_all.then(|| fleet.hot(idx).room(self.wants.takes_kept_room))
+    }
+
+    /// Whether an instance that has so much room stays where it is.
+    fn stays(&self, idx: InstanceIdx, room: Room) -> bool {
         let slot = &self.slots[idx.at()];
-        if !slot.suits {
-            return true;
+        match self.rooms {
+            _ if !slot.suits => true,
+            Rooms::AtMost if slot.filed => slot.room.covers(room),
+            _ => slot.filed == room.covers(self.least),
         }
-        let room = fleet.hot(idx).room(self.wants.takes_kept_room);
-        if slot.filed && self.rooms == Rooms::AtMost {
-            return slot.room.covers(room);
-        }
-        slot.filed == room.covers(self.least)
     }
 
     /// Puts right what is held of an instance, of which no task is planned.
@@ -323,29 +330,35 @@ impl View {
         leaf.filter(|_| filed).map(|leaf| (leaf, key))
     }
 
-    /// Live tasks of the request's group by domain.
-    pub fn ranks(&mut self, fleet: &Fleet, group: GroupIdx) -> Vec<u32> {
+    /// A desk to make a draft on, with the live tasks of the request's group by domain.
+    pub fn desk(&mut self, fleet: &Fleet, group: GroupIdx) -> Desk {
+        let mut desk = std::mem::take(&mut self.desk);
+        desk.ranks.clear();
         if !self.counts_nobody() {
-            return self.branches.tasks().collect();
+            desk.ranks.extend(self.branches.tasks());
+            return desk;
         }
         let domains = self.branches.tasks().len();
-        if let Some(known) = self.ranks.of(group) {
-            let mut tasks = known.to_vec();
-            tasks.resize(domains, 0);
-            return tasks;
-        }
-        let mut tasks = vec![0; domains];
-        if domains > 0 {
+        desk.ranks.extend_from_slice(self.ranks.of(group).unwrap_or_default());
+        desk.ranks.resize(domains, 0);
+        if domains > 0 && self.ranks.of(group).is_none() {
             for (idx, counts) in fleet.groups.instances(group) {
-                let leaf =
-                    self.slots[idx.at()].leaf.expect("a view that counts nobody's tasks has a leaf for everybody");
-                self.branches.domains(leaf).for_each(|(_, domain)| tasks[domain as usize] += counts.live);
+                let leaf = self.slots[idx.at()].leaf.expect("a view that counts nobody's tasks has a leaf for everybody");
+                self.branches.domains(leaf).for_each(|(_, domain)| desk.ranks[domain as usize] += counts.live);
             }
             if fleet.groups.spread(group) > FEW {
-                self.ranks.keep(group, tasks.clone());
+                self.ranks.keep(group, desk.ranks.clone());
             }
         }
-        tasks
+        desk
+    }
+
+    /// Puts right what the draft found out.
+    pub fn clear(&mut self, fleet: &Fleet, question: &Question<'_>, mut desk: Desk) {
+        for idx in desk.stale.drain(..) {
+            self.mend(fleet, question, idx);
+        }
+        self.desk = desk;
     }
 
     /// Counts a task of the plan in on an instance, until the view catches up.

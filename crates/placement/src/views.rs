@@ -4,10 +4,12 @@
 //! costs nothing for the views nobody asks. Views are memory, not state: a plan is the same with any of them, and with
 //! none.
 
+use crate::branches::Breadth;
 use crate::check::Question;
 use crate::view::{Changed, View};
-use crate::wants::Kind;
+use crate::wants::{Kind, breadth};
 use crate::{Fleet, InstanceIdx};
+use plimsoll_model::PlacementStrategy;
 
 /// Instances in all views together, a hundred bytes or so each. Beyond it, the view that was not used for longest goes.
 const SLOTS_MAX: usize = 1 << 20;
@@ -18,8 +20,8 @@ const VIEWS_MIN: usize = 4;
 /// Views that are kept however small the fleet is: looking for the one a request needs goes through all of them.
 const VIEWS_MAX: usize = 256;
 
-/// Notes that are kept in a small fleet; in a large one, as many as it has ordinals.
-const NOTES_MIN: usize = 1024;
+/// Notes that are kept in a small fleet; in a large one, as many as it has ordinals. Few in tests, so that some are lost.
+const NOTES_MIN: usize = if cfg!(test) { 16 } else { 1024 };
 
 #[derive(Debug)]
 struct Entry {
@@ -37,6 +39,9 @@ pub(crate) struct Views {
     /// Notes written before the log begins.
     forgotten: u64,
     uses: u64,
+    /// By strategies, for domains that have changed so many times.
+    breadths: Vec<(Vec<PlacementStrategy>, Breadth)>,
+    breadths_of: u64,
 }
 
 /// A copy begins without any: it makes its own when it is asked.
@@ -59,10 +64,11 @@ impl Views {
         if self.entries.is_empty() {
             return;
         }
-        if self.log.len() >= NOTES_MIN.max(ordinals) {
+        let most = NOTES_MIN.max(ordinals);
+        if self.log.len() >= 2 * most {
             // Whoever has not read them by now is as well off looking at everything.
-            self.forgotten += self.log.len() as u64;
-            self.log.clear();
+            self.log.drain(..most);
+            self.forgotten += most as u64;
         }
         self.log.push((idx, changed));
     }
@@ -73,8 +79,9 @@ impl Views {
         self.log.clear();
     }
 
-    /// The view for a request, up to date.
-    pub fn up_to_date(&mut self, fleet: &Fleet, question: &Question<'_>, kind: Kind) -> &mut View {
+    /// The view for so many tasks of a request, up to date.
+    pub fn up_to_date(&mut self, fleet: &Fleet, question: &Question<'_>, count: usize) -> &mut View {
+        let kind = Kind::new(fleet, question.request, count, || self.breadth(fleet, question.request.strategies));
         self.uses += 1;
         let now = self.forgotten + self.log.len() as u64;
         let known = self.entries.iter().position(|entry| entry.view.wants.is_for(question.request, kind));
@@ -95,6 +102,21 @@ impl Views {
             self.log.clear();
         }
         &mut self.entries[at].view
+    }
+
+    /// As it was, unless the domains of a fleet are others by now: counting them takes as long as a placement.
+    fn breadth(&mut self, fleet: &Fleet, strategies: &[PlacementStrategy]) -> Breadth {
+        let changes = fleet.values.changes();
+        if self.breadths_of != changes || self.breadths.len() >= VIEWS_MAX {
+            self.breadths_of = changes;
+            self.breadths.clear();
+        }
+        if let Some((_, breadth)) = self.breadths.iter().find(|(known, _)| known == strategies) {
+            return *breadth;
+        }
+        let breadth = breadth(fleet, strategies);
+        self.breadths.push((strategies.to_vec(), breadth));
+        breadth
     }
 
     fn make_room(&mut self, ordinals: usize) {

@@ -44,8 +44,8 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
-    /// For so many more tasks.
-    pub fn new(fleet: &Fleet, request: &Request<'_>, count: usize) -> Self {
+    /// For so many more tasks; `breadth` is what their strategies make of the fleet.
+    pub fn new(fleet: &Fleet, request: &Request<'_>, count: usize, breadth: impl FnOnce() -> Breadth) -> Self {
         let strategies = request.strategies;
         let spreads = |by: SpreadField| strategies.contains(&PlacementStrategy::Spread(by));
         let by_attribute =
@@ -56,7 +56,7 @@ impl Kind {
             let counted = if counts { Counted::Of(request.group) } else { Counted::Nobody };
             return Kind { counted, breadth: Breadth::Wide };
         }
-        let breadth = breadth(fleet, request);
+        let breadth = breadth();
         let on_instances = fleet.groups.spread(request.group);
         let counted = match breadth {
             _ if !counts => Counted::Nobody,
@@ -69,11 +69,12 @@ impl Kind {
     }
 }
 
-fn breadth(fleet: &Fleet, request: &Request<'_>) -> Breadth {
-    let leaves = if request.strategies.is_empty() {
+/// How many leaves the domains of such strategies make, if all that can cross do.
+pub(crate) fn breadth(fleet: &Fleet, strategies: &[PlacementStrategy]) -> Breadth {
+    let leaves = if strategies.is_empty() {
         fleet.domains(ZONE_ATTRIBUTE)
     } else {
-        let domains = request.strategies.iter().map(|strategy| match strategy {
+        let domains = strategies.iter().map(|strategy| match strategy {
             PlacementStrategy::Spread(SpreadField::Attribute(name)) => fleet.domains(name),
             _ => 1,
         });

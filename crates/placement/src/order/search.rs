@@ -5,8 +5,9 @@ use crate::key::Key;
 use crate::room::Room;
 
 /// How far a reader has come in a tree that does not change meanwhile.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub(crate) enum Cursor {
+    #[default]
     Start,
     /// Behind the entry at this position of a node.
     Behind(u32, usize),

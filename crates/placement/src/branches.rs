@@ -10,6 +10,7 @@
 //! What a branch shows is the best it could offer, not what it offers for a need of a certain size. A search goes
 //! through branches in that order and stops at the first that could not be better than what it has found.
 
+use crate::STRATEGIES_MAX;
 use crate::key::{Key, LABEL};
 use crate::order::Order;
 use crate::room::Room;
@@ -58,13 +59,23 @@ struct Branch {
     /// What the branch above was shown.
     shown: Option<(Key, Room)>,
     /// Of a leaf, its position among the leaves.
-    nth_leaf: usize,
+    nth_leaf: Option<usize>,
 }
 
 impl Branch {
     fn new(above: Option<Above>) -> Self {
-        Branch { above, order: Order::new(), below: BTreeMap::new(), shown: None, nth_leaf: 0 }
+        Branch { above, order: Order::new(), below: BTreeMap::new(), shown: None, nth_leaf: None }
     }
+}
+
+/// What is read of every leaf, side by side.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub leaf: Leaf,
+    /// Of each level.
+    path: [Domain; STRATEGIES_MAX],
+    /// The first key, the ranks of the domains not filled in; `None` if there is no entry.
+    pub first: Option<Key>,
 }
 
 #[derive(Debug)]
@@ -72,7 +83,7 @@ pub(crate) struct Branches {
     levels: Vec<Level>,
     domains: Vec<Members>,
     branches: Vec<Branch>,
-    leaves: Vec<Leaf>,
+    leaves: Vec<Row>,
     breadth: Breadth,
 }
 
@@ -91,21 +102,38 @@ impl Branches {
     pub fn new(shared: impl IntoIterator<Item = (usize, Arc<str>)>, breadth: Breadth) -> Self {
         let level = |(place, attribute)| Level { place, attribute, numbers: BTreeMap::new() };
         let levels: Vec<Level> = shared.into_iter().map(level).collect();
-        let leaves = if levels.is_empty() { vec![ROOT] } else { Vec::new() };
-        Branches { levels, domains: Vec::new(), branches: vec![Branch::new(None)], leaves, breadth }
+        let root = Branch::new(None);
+        let mut branches = Branches { levels, domains: Vec::new(), branches: vec![root], leaves: Vec::new(), breadth };
+        if branches.levels.is_empty() {
+            branches.add_leaf(ROOT);
+        }
+        branches
     }
 
     pub fn len(&self) -> usize {
         self.branches.len()
     }
 
-    pub fn leaves(&self) -> &[Leaf] {
+    pub fn leaves(&self) -> &[Row] {
         &self.leaves
     }
 
     /// The position of a leaf in [`Branches::leaves`].
     pub fn nth_leaf(&self, leaf: Leaf) -> usize {
-        self.branches[leaf as usize].nth_leaf
+        self.branches[leaf as usize].nth_leaf.expect("a leaf is among the leaves")
+    }
+
+    /// A key of this leaf with the ranks of its domains filled in, which have so many tasks.
+    pub fn ranked(&self, row: &Row, tasks: &[u32], mut key: Key) -> Key {
+        for (level, &domain) in self.levels.iter().zip(&row.path) {
+            key.set(level.place, tasks[domain as usize]);
+        }
+        key
+    }
+
+    /// The domains of a leaf, from the first level on.
+    pub fn path<'a>(&self, row: &'a Row) -> &'a [Domain] {
+        &row.path[..self.levels.len()]
     }
 
     /// The leaf for one value per shared rank's attribute.
@@ -133,14 +161,19 @@ impl Branches {
     fn grow(&mut self, parent: u32, level: usize, domain: Domain) -> u32 {
         let new = self.branches.len() as u32;
         self.branches[parent as usize].below.insert(domain, new);
-        let mut branch = Branch::new(Some(Above { parent, level: level as u32, domain }));
-        if level + 1 == self.levels.len() {
-            branch.nth_leaf = self.leaves.len();
-            self.leaves.push(new);
-        }
-        self.branches.push(branch);
+        self.branches.push(Branch::new(Some(Above { parent, level: level as u32, domain })));
         self.domains[domain as usize].branches.push(new);
+        if level + 1 == self.levels.len() {
+            self.add_leaf(new);
+        }
         new
+    }
+
+    fn add_leaf(&mut self, leaf: Leaf) {
+        let mut path = [0; STRATEGIES_MAX];
+        self.domains(leaf).for_each(|(level, domain)| path[level] = domain);
+        self.branches[leaf as usize].nth_leaf = Some(self.leaves.len());
+        self.leaves.push(Row { leaf, path, first: None });
     }
 
     /// Levels above the leaves.
@@ -181,9 +214,24 @@ impl Branches {
         self.domains.iter().map(|members| members.tasks)
     }
 
-    /// The first key of a leaf, the ranks of its domains not filled in; `None` if there is no entry.
-    pub fn first_key(&self, leaf: Leaf) -> Option<Key> {
-        self.branches[leaf as usize].shown.map(|(key, _)| key)
+    /// The best of all leaves with enough room, looked for leaf by leaf, where domains have so many tasks.
+    pub fn best_of_leaves(&self, need: Room, tasks: &[u32]) -> Option<u32> {
+        let limit = |row: &Row| row.first.map(|key| self.ranked(row, tasks, key));
+        let nearest = (0..self.leaves.len()).filter_map(|nth| Some((limit(&self.leaves[nth])?, nth))).min()?.1;
+        let mut best = self.ranked_first(nearest, need, tasks);
+        for (nth, row) in self.leaves.iter().enumerate() {
+            let may_be_better = limit(row).is_some_and(|limit| best.is_none_or(|(key, _)| limit < key));
+            if nth != nearest && may_be_better {
+                best = best.into_iter().chain(self.ranked_first(nth, need, tasks)).min();
+            }
+        }
+        best.map(|(_, item)| item)
+    }
+
+    fn ranked_first(&self, nth: usize, need: Room, tasks: &[u32]) -> Option<(Key, u32)> {
+        let row = &self.leaves[nth];
+        let slot = self.order(row.leaf).first_fitting(need, None)?;
+        Some((self.ranked(row, tasks, slot.key), slot.item))
     }
 
     pub fn insert(&mut self, leaf: Leaf, key: Key, room: Room, item: u32) {
@@ -203,8 +251,11 @@ impl Branches {
 
     /// Entries of a leaf are others than they were, none of them before this key.
     fn changed(&mut self, leaf: Leaf, from: Key) {
-        let is_behind = self.breadth == Breadth::Narrow && self.first_key(leaf).is_some_and(|first| first < from);
-        if !is_behind {
+        let nth = self.nth_leaf(leaf);
+        if self.leaves[nth].first.is_none_or(|first| first >= from) {
+            self.leaves[nth].first = self.order(leaf).first().map(|slot| slot.key);
+        }
+        if self.breadth == Breadth::Wide {
             self.show(leaf);
         }
     }
@@ -216,7 +267,7 @@ impl Branches {
             let leaf = same[0].0;
             let order = Order::build(same.iter().map(|&(_, key, room, item)| (key, room, item)));
             self.branches[leaf as usize].order = order;
-            self.show(leaf);
+            self.changed(leaf, Key::ZERO);
         }
     }
 
@@ -293,11 +344,6 @@ impl Branches {
 
     /// Shows the branch above what the first entry is, and so on up to the root.
     fn show(&mut self, mut branch: u32) {
-        if self.breadth == Breadth::Narrow {
-            let Branch { order, shown, .. } = &mut self.branches[branch as usize];
-            *shown = order.first().map(|slot| (slot.key, Room::default()));
-            return;
-        }
         while let Some(above) = self.branches[branch as usize].above {
             let (place, tasks) = (self.place(above.level as usize), self.domains[above.domain as usize].tasks);
             let Branch { order, shown, .. } = &self.branches[branch as usize];

@@ -98,6 +98,11 @@ impl Chain {
         self.steps.iter().any(|step| matches!(step, Step::CpuFree | Step::MemoryFree))
     }
 
+    /// Where the tasks on an instance go in a key.
+    pub fn place_of_tasks(&self) -> Option<usize> {
+        self.steps.iter().position(|step| *step == Step::TasksOnInstance)
+    }
+
     /// The key of an instance that takes so many more tasks; ranks of domains stay as they are.
     pub fn with_more(&self, mut key: Key, demand: &Demand, tasks: u32) -> Key {
         for (place, step) in self.steps.iter().enumerate() {

@@ -7,14 +7,12 @@
 //! best key of a leaf is a limit below which it cannot come unless it takes a task itself, and a heap of limits finds
 //! the best leaf: one that comes up with an old limit is put back with the present one.
 
-use crate::branches::{Domain, Leaf};
-use crate::chain::Step;
 use crate::check::Question;
 use crate::key::Key;
 use crate::order::Cursor;
 use crate::room::Room;
 use crate::view::View;
-use crate::{Fleet, InstanceIdx, STRATEGIES_MAX};
+use crate::{Fleet, InstanceIdx};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
@@ -40,9 +38,6 @@ struct Candidate {
 
 #[derive(Debug, Default)]
 struct Reader {
-    leaf: Leaf,
-    /// Of each level.
-    path: [Domain; STRATEGIES_MAX],
     cursor: Cursor,
     /// The next in the leaf's order, once it was looked for.
     ahead: Option<Candidate>,
@@ -80,13 +75,13 @@ impl<'a> Draft<'a> {
         desk.readers.resize_with(leaves.len(), Reader::default);
         desk.limits.clear();
         desk.counted.clear();
-        for (nth, &leaf) in leaves.iter().enumerate() {
+        for (nth, leaf) in leaves.iter().enumerate() {
             let reader = &mut desk.readers[nth];
-            (reader.leaf, reader.cursor, reader.ahead) = (leaf, Cursor::Start, None);
+            (reader.cursor, reader.ahead) = (Cursor::Start, None);
             reader.waiting.clear();
-            view.branches.domains(leaf).for_each(|(level, domain)| reader.path[level] = domain);
-            if let Some(key) = view.branches.first_key(leaf) {
-                desk.limits.push(Reverse((ranked(view, &desk.ranks, reader, key), nth as u32)));
+            if let Some(key) = leaf.first {
+                let limit = view.branches.ranked(leaf, &desk.ranks, key);
+                desk.limits.push(Reverse((limit, nth as u32)));
             }
         }
         let mut draft = Draft { need: question.need(), fleet, question, view, desk };
@@ -102,10 +97,10 @@ impl<'a> Draft<'a> {
     /// Ranks the instances with tasks of the group, where the view counts nobody's.
     fn count_in(&mut self) {
         let (view, request) = (self.view, self.question.request);
-        let on_instance = view.chain.steps.iter().position(|step| *step == Step::TasksOnInstance);
-        if !view.counts_nobody() || (on_instance.is_none() && !request.distinct_instance) {
+        if !view.leaves_tasks_to_others(request) {
             return;
         }
+        let on_instance = view.chain.place_of_tasks();
         for (idx, counts) in self.fleet.groups.instances(request.group) {
             self.desk.counted.push(idx.at() as u32);
             let fitting = self.fitting(idx);
@@ -113,7 +108,12 @@ impl<'a> Draft<'a> {
             if fitting > 0 && !self.fleet.is_occupied(idx, request, 0) {
                 let key = on_instance.map_or(key, |place| key.with(place, counts.live));
                 let nth = view.branches.nth_leaf(leaf);
-                self.desk.readers[nth].waiting.push(Reverse(Candidate { key, item: idx.at() as u32, planned: 0, fitting }));
+                self.desk.readers[nth].waiting.push(Reverse(Candidate {
+                    key,
+                    item: idx.at() as u32,
+                    planned: 0,
+                    fitting,
+                }));
             }
         }
         self.desk.counted.sort_unstable();
@@ -130,7 +130,8 @@ impl<'a> Draft<'a> {
                 PeekMut::pop(top);
                 continue;
             };
-            let key = ranked(self.view, &self.desk.ranks, &self.desk.readers[nth as usize], best.key);
+            let row = &self.view.branches.leaves()[nth as usize];
+            let key = self.view.branches.ranked(row, &self.desk.ranks, best.key);
             if key == limit {
                 drop(top);
                 let (share, again) = self.take(nth as usize, best, most);
@@ -159,8 +160,8 @@ impl<'a> Draft<'a> {
             && self.fleet.takes_besides_amounts(idx, self.question, best.planned + 1);
         let run = if goes_on && self.view.chain.only_packs() { best.fitting } else { 1 };
         let tasks = run.min(u32::try_from(most).unwrap_or(u32::MAX));
-        for level in 0..self.view.branches.depth() {
-            self.desk.ranks[reader.path[level] as usize] += tasks;
+        for &domain in self.view.branches.path(&self.view.branches.leaves()[nth]) {
+            self.desk.ranks[domain as usize] += tasks;
         }
         let again = (goes_on && best.fitting > tasks).then(|| Candidate {
             key: self.view.chain.with_more(best.key, request.demand, tasks),
@@ -181,8 +182,9 @@ impl<'a> Draft<'a> {
     }
 
     fn read_on(&mut self, nth: usize) {
-        let Reader { leaf, mut cursor, .. } = self.desk.readers[nth];
-        while let Some(slot) = self.view.branches.order(leaf).next_fitting(&mut cursor, self.need) {
+        let order = self.view.branches.order(self.view.branches.leaves()[nth].leaf);
+        let mut cursor = self.desk.readers[nth].cursor;
+        while let Some(slot) = order.next_fitting(&mut cursor, self.need) {
             if self.desk.counted.binary_search(&slot.item).is_ok() {
                 continue;
             }
@@ -202,14 +204,7 @@ impl<'a> Draft<'a> {
     }
 
     fn ranked(&self, nth: usize, key: Key) -> Key {
-        ranked(self.view, &self.desk.ranks, &self.desk.readers[nth], key)
+        let branches = &self.view.branches;
+        branches.ranked(&branches.leaves()[nth], &self.desk.ranks, key)
     }
-}
-
-/// The key with the ranks of its domains.
-fn ranked(view: &View, ranks: &[u32], reader: &Reader, mut key: Key) -> Key {
-    for level in 0..view.branches.depth() {
-        key.set(view.branches.place(level), ranks[reader.path[level] as usize]);
-    }
-    key
 }

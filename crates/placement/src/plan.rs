@@ -34,6 +34,13 @@ impl Fleet {
 
     fn draft(&self, view: &mut View, question: &Question<'_>, count: usize, plan: &mut Plan) {
         let desk = view.desk(self, question.request.group);
+        if count == 1 && !view.leaves_tasks_to_others(question.request) {
+            if let Some(idx) = view.best_of_leaves(self, question, &desk) {
+                self.promise(question, Share { idx, planned: 0, tasks: 1 }, plan);
+            }
+            view.clear(self, question, desk);
+            return;
+        }
         let mut draft = Draft::new(self, question, view, desk);
         while plan.placed.len() < count {
             let Some(share) = draft.next(count - plan.placed.len()) else { break };

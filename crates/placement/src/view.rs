@@ -177,7 +177,8 @@ impl View {
     /// The room on an instance, if that is all that changed.
     fn new_room(&self, fleet: &Fleet, idx: InstanceIdx, changed: Changed) -> Option<Room> {
         let Changed::Count { group, .. } = changed else { return None };
-        let is_all = !self.chain.packs() && self.wants.kind.counted != Counted::Of(group) && self.wants.sees_only_room();
+        let is_all =
+            !self.chain.packs() && self.wants.kind.counted != Counted::Of(group) && self.wants.sees_only_room();
         is_all.then(|| fleet.hot(idx).room(self.wants.takes_kept_room))
     }
 
@@ -223,6 +224,11 @@ impl View {
             }
         }
         slot
+    }
+
+    /// Whether the tasks of the request's group on single instances matter to it, and the view does not count them.
+    pub fn leaves_tasks_to_others(&self, request: &Request<'_>) -> bool {
+        self.counts_nobody() && (self.chain.place_of_tasks().is_some() || request.distinct_instance)
     }
 
     pub fn counts_nobody(&self) -> bool {
@@ -343,7 +349,8 @@ impl View {
         desk.ranks.resize(domains, 0);
         if domains > 0 && self.ranks.of(group).is_none() {
             for (idx, counts) in fleet.groups.instances(group) {
-                let leaf = self.slots[idx.at()].leaf.expect("a view that counts nobody's tasks has a leaf for everybody");
+                let leaf =
+                    self.slots[idx.at()].leaf.expect("a view that counts nobody's tasks has a leaf for everybody");
                 self.branches.domains(leaf).for_each(|(_, domain)| desk.ranks[domain as usize] += counts.live);
             }
             if fleet.groups.spread(group) > FEW {
@@ -351,6 +358,17 @@ impl View {
             }
         }
         desk
+    }
+
+    /// The best instance for one task, the ranks of its domains being on the desk.
+    pub fn best_of_leaves(&mut self, fleet: &Fleet, question: &Question<'_>, desk: &Desk) -> Option<InstanceIdx> {
+        loop {
+            let idx = InstanceIdx::new(self.branches.best_of_leaves(question.need(), &desk.ranks)?);
+            if self.has_room(fleet, question, idx) {
+                return Some(idx);
+            }
+            self.mend(fleet, question, idx);
+        }
     }
 
     /// Puts right what the draft found out.
@@ -393,7 +411,7 @@ impl View {
     pub fn lay(&self, overlay: &mut Overlay, fleet: &Fleet, question: &Question<'_>, idx: InstanceIdx) {
         let (slot, request) = (&self.slots[idx.at()], question.request);
         let tasks = fleet.groups.counts(request.group, idx).live + slot.planned;
-        let on_instance = self.chain.steps.iter().position(|step| *step == Step::TasksOnInstance);
+        let on_instance = self.chain.place_of_tasks();
         let on = On {
             item: idx.at() as u32,
             leaf: slot.leaf.expect("a view that counts nobody's tasks has a leaf for every instance"),

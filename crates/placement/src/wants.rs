@@ -34,7 +34,7 @@ pub(crate) enum Counted {
 }
 
 /// Leaves up to which a view is narrow. Few in tests, so that both ways are taken.
-const NARROW: usize = if cfg!(test) { 6 } else { 64 };
+const NARROW: usize = if cfg!(test) { 6 } else { 32 };
 
 /// The kind of view for a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,6 +1,7 @@
 //! One instance against one request: the checks of RUN-10 in their order.
 
-use crate::fleet::{Kind, Node};
+use crate::hot::Kind;
+use crate::node::Node;
 use crate::mutant;
 use crate::query::Facts;
 use crate::room::Room;

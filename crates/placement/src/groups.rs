@@ -4,6 +4,7 @@
 //! are found without a search over all instances or all groups.
 
 use crate::InstanceIdx;
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -36,13 +37,16 @@ struct Row {
     position: u32,
 }
 
+/// Of so few groups, an instance's rows are where they are looked for and not elsewhere in memory.
+type Rows = SmallVec<[Row; 3]>;
+
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Groups {
     by_name: BTreeMap<Arc<str>, GroupIdx>,
     groups: Vec<Option<Group>>,
     vacant: Vec<GroupIdx>,
     /// By ordinal of the instance; in order of the group.
-    on: Vec<Vec<Row>>,
+    on: Vec<Rows>,
 }
 
 impl Groups {
@@ -108,7 +112,7 @@ impl Groups {
 
     pub fn add(&mut self, group: GroupIdx, instance: InstanceIdx) {
         if self.on.len() <= instance.at() {
-            self.on.resize(instance.at() + 1, Vec::new());
+            self.on.resize(instance.at() + 1, Rows::new());
         }
         let known = &mut self.groups[group.0 as usize];
         let known = known.as_mut().expect("a group is used only while it is interned");
@@ -160,7 +164,7 @@ impl Groups {
     }
 
     fn rows(&self, instance: InstanceIdx) -> &[Row] {
-        self.on.get(instance.at()).map_or(&[], Vec::as_slice)
+        self.on.get(instance.at()).map_or(&[], Rows::as_slice)
     }
 
     fn counts_mut(&mut self, group: GroupIdx, instance: InstanceIdx) -> Option<&mut TaskCounts> {

@@ -45,7 +45,7 @@ impl Fleet {
         };
         if changed {
             kept.sum_up();
-            self.refresh_free(idx);
+            self.refresh(idx);
             self.note(idx, Changed::Tasks);
         }
         changed

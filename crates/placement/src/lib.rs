@@ -18,6 +18,7 @@ mod fleet;
 #[cfg(any(test, feature = "oracle"))]
 mod fuzz;
 mod groups;
+mod hot;
 mod kept;
 mod key;
 mod labels;
@@ -27,6 +28,7 @@ pub mod policy;
 
 #[cfg(any(test, feature = "oracle"))]
 pub mod oracle;
+mod node;
 mod order;
 mod overlay;
 #[cfg(any(test, feature = "oracle"))]
@@ -42,6 +44,7 @@ mod room;
 #[cfg(test)]
 mod scenarios;
 mod strategy;
+mod tasks;
 mod terms;
 mod values;
 mod victims;
@@ -52,13 +55,15 @@ mod words;
 
 pub use demand::demand;
 pub use explain::{Candidate, Check, Closest, Explanation, Obstacle};
-pub use fleet::{Fleet, InstanceIdx, NodeSpec, TaskWasLive};
+pub use fleet::{Fleet, InstanceIdx};
 pub use groups::GroupIdx;
+pub use node::NodeSpec;
 pub use query::{Expression, ParseError};
 pub use reason::Reason;
 pub use request::{Demand, Plan, Rejection, Request};
 pub use strategy::{
     ConstraintError, EXPRESSION_CHARS_MAX, STRATEGIES_MAX, StrategyError, parse_constraint, parse_strategy,
 };
+pub use tasks::TaskWasLive;
 pub use terms::Terms;
 pub use victims::{Victim, pick_victims};

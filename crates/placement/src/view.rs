@@ -17,7 +17,8 @@ use crate::{Fleet, GroupIdx, InstanceIdx, Request};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// What a view holds of an instance.
+/// What a view holds of an instance, in one cache line.
+#[repr(align(64))]
 #[derive(Clone, Copy, PartialEq, Debug)]
 struct Slot {
     key: Key,

@@ -1,0 +1,39 @@
+//! An instance: what a fleet is told of it, and what it keeps of that beside what placing reads.
+
+use crate::kept::Kept;
+use plimsoll_model::{InstanceId, PortClaim, Resources, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What a fleet is told of an instance. INACTIVE ones are not in a fleet; DRAINING ones are, with `active: false`,
+/// because their tasks count for spreading (PL-3).
+#[derive(Clone, PartialEq, Debug)]
+pub struct NodeSpec {
+    pub instance: InstanceId,
+    pub ec2_instance_id: Arc<str>,
+    pub registered_at: Timestamp,
+    pub agent_version: Option<Arc<str>>,
+    /// `None` is an attribute with a name only (CQL-6).
+    pub attributes: BTreeMap<Arc<str>, Option<Arc<str>>>,
+    pub resources: Resources,
+    pub active: bool,
+    pub connected: bool,
+    /// Connected, and trusted with no further task until it has stayed connected for a while (F-16).
+    pub damped: bool,
+}
+
+/// What placing rarely looks at.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Node {
+    pub instance: InstanceId,
+    pub ec2_instance_id: Arc<str>,
+    pub registered_at: Timestamp,
+    pub agent_version: Option<Arc<str>>,
+    pub resources: Resources,
+    /// Tasks whose lastStatus is RUNNING (CQL-11).
+    pub running: u32,
+    pub ports_held: BTreeSet<PortClaim>,
+    pub gpus_held: BTreeSet<Arc<str>>,
+    pub gpus_free: BTreeSet<Arc<str>>,
+    pub kept: Kept,
+}

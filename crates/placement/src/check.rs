@@ -1,8 +1,8 @@
 //! One instance against one request: the checks of RUN-10 in their order.
 
 use crate::hot::Kind;
-use crate::node::Node;
 use crate::mutant;
+use crate::node::Node;
 use crate::query::Facts;
 use crate::room::Room;
 use crate::words::Word;

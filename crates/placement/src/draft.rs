@@ -59,17 +59,22 @@ pub(crate) struct Desk {
     pub stale: Vec<InstanceIdx>,
 }
 
+/// Tasks per leaf that make a draft a long one: two nodes of a tree or so.
+const LONG: usize = 64;
+
 pub(crate) struct Draft<'a> {
     fleet: &'a Fleet,
     question: &'a Question<'a>,
     view: &'a View,
     need: Room,
+    /// Whether most of what is in a node of a tree will be looked at.
+    is_long: bool,
     desk: Desk,
 }
 
 impl<'a> Draft<'a> {
-    /// With the ranks that are on the desk.
-    pub fn new(fleet: &'a Fleet, question: &'a Question<'a>, view: &'a View, mut desk: Desk) -> Self {
+    /// Of so many tasks at most, with the ranks that are on the desk.
+    pub fn new(fleet: &'a Fleet, question: &'a Question<'a>, view: &'a View, count: usize, mut desk: Desk) -> Self {
         let leaves = view.branches.leaves();
         desk.readers.truncate(leaves.len());
         desk.readers.resize_with(leaves.len(), Reader::default);
@@ -84,7 +89,8 @@ impl<'a> Draft<'a> {
                 desk.limits.push(Reverse((limit, nth as u32)));
             }
         }
-        let mut draft = Draft { need: question.need(), fleet, question, view, desk };
+        let is_long = count / LONG >= leaves.len();
+        let mut draft = Draft { need: question.need(), is_long, fleet, question, view, desk };
         draft.count_in();
         draft
     }
@@ -185,6 +191,9 @@ impl<'a> Draft<'a> {
         let order = self.view.branches.order(self.view.branches.leaves()[nth].leaf);
         let mut cursor = self.desk.readers[nth].cursor;
         while let Some(slot) = order.next_fitting(&mut cursor, self.need) {
+            if self.is_long {
+                self.fleet.read_ahead(order.entered(cursor).iter().map(|slot| InstanceIdx::new(slot.item)));
+            }
             if self.desk.counted.binary_search(&slot.item).is_ok() {
                 continue;
             }

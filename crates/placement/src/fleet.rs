@@ -15,6 +15,7 @@ use crate::words::{Word, Words};
 use crate::{Expression, GroupIdx};
 use plimsoll_model::{CAPACITY_PROVIDER_ATTRIBUTE, InstanceId, Resources};
 use std::collections::{BTreeMap, BTreeSet};
+use std::hint::black_box;
 use std::sync::Arc;
 
 /// An instance, valid until it is removed. Ordinals are reused.
@@ -160,6 +161,12 @@ impl Fleet {
 
     pub(crate) fn hot_mut(&mut self, idx: InstanceIdx) -> &mut Hot {
         &mut self.hot[idx.at()]
+    }
+
+    /// Has the memory of instances on its way before it is needed: one after the other, each would be waited for.
+    pub(crate) fn read_ahead(&self, instances: impl Iterator<Item = InstanceIdx>) {
+        let touched = instances.map(|idx| u32::from(self.hot(idx).active) + self.groups.len(idx) as u32);
+        black_box(touched.fold(0, u32::wrapping_add));
     }
 
     /// Brings what placing reads up to date with the node.

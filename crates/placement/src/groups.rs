@@ -105,6 +105,11 @@ impl Groups {
         self.rows(instance).iter().map(|row| (row.group, row.counts))
     }
 
+    /// Groups with a task on the instance.
+    pub fn len(&self, instance: InstanceIdx) -> usize {
+        self.rows(instance).len()
+    }
+
     pub fn counts(&self, group: GroupIdx, instance: InstanceIdx) -> TaskCounts {
         let rows = self.rows(instance);
         position(rows, group).map(|at| rows[at].counts).unwrap_or_default()

@@ -26,9 +26,9 @@ mod ladder;
 pub mod mutants;
 pub mod policy;
 
+mod node;
 #[cfg(any(test, feature = "oracle"))]
 pub mod oracle;
-mod node;
 mod order;
 mod overlay;
 #[cfg(any(test, feature = "oracle"))]

@@ -41,7 +41,7 @@ impl Fleet {
             view.clear(self, question, desk);
             return;
         }
-        let mut draft = Draft::new(self, question, view, desk);
+        let mut draft = Draft::new(self, question, view, count, desk);
         while plan.placed.len() < count {
             let Some(share) = draft.next(count - plan.placed.len()) else { break };
             self.promise(question, share, plan);

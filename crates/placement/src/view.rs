@@ -16,6 +16,7 @@ use crate::wants::{Counted, Kind, Wants};
 use crate::{Fleet, GroupIdx, InstanceIdx, Request};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use std::hint::black_box;
 
 /// What a view holds of an instance, in one cache line.
 #[repr(align(64))]
@@ -71,6 +72,9 @@ enum Rooms {
 
 /// Branches a view may have beyond those of a fleet where every instance has domains of its own, before it is built anew.
 const SPARE_BRANCHES: usize = 1024;
+
+/// Notes whose instances are fetched from memory at once.
+const AT_ONCE: usize = 32;
 
 /// Leaves of a wide view that a batch looks at for each of its tasks, at most.
 const LEAVES_PER_TASK: usize = 4;
@@ -144,7 +148,10 @@ impl View {
         }
         self.dirty = dirty;
         let mut last = None;
-        for &(idx, changed) in changes {
+        for (nth, &(idx, changed)) in changes.iter().enumerate() {
+            if nth % AT_ONCE == 0 {
+                self.read_ahead(fleet, &changes[nth..changes.len().min(nth + AT_ONCE)]);
+            }
             // As the instance is, it was looked at a moment ago.
             if last != Some((idx, changed)) {
                 self.follow(fleet, question, idx, changed);
@@ -161,6 +168,13 @@ impl View {
         // Values of attributes come and go, their branches stay.
         if self.branches.len() > (self.branches.depth() + 1) * self.slots.len() + SPARE_BRANCHES {
             self.build(fleet, question);
+        }
+    }
+
+    fn read_ahead(&self, fleet: &Fleet, changes: &[(InstanceIdx, Changed)]) {
+        if changes.len() > 1 {
+            black_box(changes.iter().fold(0, |sum, (idx, _)| sum | self.slots[idx.at()].planned));
+            fleet.read_ahead(changes.iter().map(|&(idx, _)| idx));
         }
     }
 

@@ -54,6 +54,14 @@ impl Order {
         found.map(|(node, at)| &self.nodes[node as usize].slots[at])
     }
 
+    /// What is behind a reader in the node it has come to, if it is at the front of one.
+    pub fn entered(&self, cursor: Cursor) -> &[Slot] {
+        match cursor {
+            Cursor::Behind(node, 0) => &self.nodes[node as usize].slots[1..],
+            _ => &[],
+        }
+    }
+
     /// Node and position.
     fn find(&self, node: u32, need: Room) -> Option<(u32, usize)> {
         let Node { inner, slots } = &self.nodes[node as usize];

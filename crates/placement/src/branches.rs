@@ -375,24 +375,40 @@ pub(crate) struct Tied<'a> {
 
 impl Tied<'_> {
     /// The one with so many before it in order of label, whatever leaf it is in.
-    pub fn nth(&self, nth: u32) -> Option<u32> {
+    ///
+    /// Each step takes the entry of one leaf that stands where the wanted one would, were all leaves mixed evenly, and
+    /// counts the entries of all that are before it: what is wanted is on one side of it in every leaf. As ids of
+    /// instances say nothing of their domains, few steps do.
+    pub fn nth(&self, mut nth: u32) -> Option<u32> {
         if let [(order, _)] = self.runs[..] {
             return order.nth(nth).map(|slot| slot.item);
         }
-        let up_to = |label: u32| -> u32 {
-            self.runs.iter().map(|(order, last)| order.count_up_to(last.with(LABEL, label))).sum()
-        };
-        // The least label that more than `nth` entries do not go beyond.
-        let (mut low, mut high) = (0, u32::MAX);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if up_to(middle) > nth { high = middle } else { low = middle + 1 }
+        // What is left of each leaf, by position.
+        let mut left: Vec<(u32, u32)> = self.runs.iter().map(|(order, last)| (0, order.count_up_to(*last))).collect();
+        loop {
+            let total: u32 = left.iter().map(|(from, to)| to - from).sum();
+            let largest = (0..left.len()).max_by_key(|&run| left[run].1 - left[run].0)?;
+            let (from, to) = left[largest];
+            let at = from + (u64::from(to - from) * u64::from(nth) / u64::from(total.max(1))) as u32;
+            let slot = self.runs[largest].0.nth(at)?;
+            let label = slot.key.get(LABEL);
+            let before = |run: usize| match &self.runs[run] {
+                _ if run == largest => at,
+                (order, last) => order.count_up_to(last.with(LABEL, label)),
+            };
+            let middle: Vec<u32> = (0..left.len()).map(|run| before(run).clamp(left[run].0, left[run].1)).collect();
+            let passed: u32 = middle.iter().zip(&left).map(|(middle, (from, _))| middle - from).sum();
+            if passed == nth {
+                return Some(slot.item);
+            }
+            for (run, &middle) in middle.iter().enumerate() {
+                if passed < nth {
+                    left[run].0 = middle + u32::from(run == largest);
+                } else {
+                    left[run].1 = middle;
+                }
+            }
+            nth -= if passed < nth { passed + 1 } else { 0 };
         }
-        let at_label = |(order, last): &(&Order, Key)| {
-            let key = last.with(LABEL, low);
-            let before = order.count_up_to(key).checked_sub(1)?;
-            order.nth(before).filter(|slot| slot.key == key).map(|slot| slot.item)
-        };
-        self.runs.iter().find_map(at_label)
     }
 }

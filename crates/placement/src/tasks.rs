@@ -7,6 +7,7 @@ use crate::words::Word;
 use crate::{Fleet, GroupIdx, InstanceIdx};
 use plimsoll_model::{Reserved, Usage};
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter::once;
 use std::sync::Arc;
 
 /// Whether a task that is removed counted as live until now, or had been told to stop before.
@@ -34,6 +35,7 @@ impl Fleet {
 
     /// A task was placed: it is live and holds its resources.
     pub fn add_task(&mut self, idx: InstanceIdx, group: GroupIdx, reserved: &Reserved) {
+        self.read_ahead(once(idx));
         self.groups.add(group, idx);
         for &port in &reserved.ports {
             let free = self.node_mut(idx).ports_held.insert(port);
@@ -59,6 +61,7 @@ impl Fleet {
 
     /// A task is STOPPED: what it held is free.
     pub fn remove_task(&mut self, idx: InstanceIdx, group: GroupIdx, reserved: &Reserved, was_live: TaskWasLive) {
+        self.read_ahead(once(idx));
         let live = u32::from(was_live == TaskWasLive::Yes);
         self.groups.remove(group, idx, TaskCounts { live, held: 1 });
         for port in &reserved.ports {

@@ -149,7 +149,7 @@ impl View {
         self.dirty = dirty;
         let mut last = None;
         for (nth, &(idx, changed)) in changes.iter().enumerate() {
-            if nth % AT_ONCE == 0 {
+            if nth.is_multiple_of(AT_ONCE) {
                 self.read_ahead(fleet, &changes[nth..changes.len().min(nth + AT_ONCE)]);
             }
             // As the instance is, it was looked at a moment ago.
@@ -172,10 +172,8 @@ impl View {
     }
 
     fn read_ahead(&self, fleet: &Fleet, changes: &[(InstanceIdx, Changed)]) {
-        if changes.len() > 1 {
-            black_box(changes.iter().fold(0, |sum, (idx, _)| sum | self.slots[idx.at()].planned));
-            fleet.read_ahead(changes.iter().map(|&(idx, _)| idx));
-        }
+        black_box(changes.iter().fold(0, |sum, (idx, _)| sum | self.slots[idx.at()].planned));
+        fleet.read_ahead(changes.iter().map(|&(idx, _)| idx));
     }
 
     fn follow(&mut self, fleet: &Fleet, question: &Question<'_>, idx: InstanceIdx, changed: Changed) {
@@ -379,6 +377,7 @@ impl View {
     pub fn best_of_leaves(&mut self, fleet: &Fleet, question: &Question<'_>, desk: &Desk) -> Option<InstanceIdx> {
         loop {
             let idx = InstanceIdx::new(self.branches.best_of_leaves(question.need(), &desk.ranks)?);
+            self.read_ahead(fleet, &[(idx, Changed::Tasks)]);
             if self.has_room(fleet, question, idx) {
                 return Some(idx);
             }

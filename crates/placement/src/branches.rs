@@ -16,7 +16,6 @@ use crate::order::Order;
 use crate::room::Room;
 use crate::words::Word;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// A branch without branches: where instances are filed.
 pub(crate) type Leaf = u32;
@@ -29,7 +28,6 @@ pub(crate) type Domain = u32;
 struct Level {
     /// Its place in a [`Key`].
     place: usize,
-    attribute: Arc<str>,
     /// `None` is the domain of the instances without the attribute (PL-3).
     numbers: BTreeMap<Option<Word>, Domain>,
 }
@@ -98,10 +96,10 @@ pub(crate) enum Breadth {
 pub(crate) const ROOT: u32 = 0;
 
 impl Branches {
-    /// `shared` lists the place and the attribute of every shared rank.
-    pub fn new(shared: impl IntoIterator<Item = (usize, Arc<str>)>, breadth: Breadth) -> Self {
-        let level = |(place, attribute)| Level { place, attribute, numbers: BTreeMap::new() };
-        let levels: Vec<Level> = shared.into_iter().map(level).collect();
+    /// `places` lists where each shared rank goes in a key.
+    pub fn new(places: impl IntoIterator<Item = usize>, breadth: Breadth) -> Self {
+        let level = |place| Level { place, numbers: BTreeMap::new() };
+        let levels: Vec<Level> = places.into_iter().map(level).collect();
         let root = Branch::new(None);
         let mut branches = Branches { levels, domains: Vec::new(), branches: vec![root], leaves: Vec::new(), breadth };
         if branches.levels.is_empty() {
@@ -136,11 +134,10 @@ impl Branches {
         &row.path[..self.levels.len()]
     }
 
-    /// The leaf for one value per shared rank's attribute.
-    pub fn leaf(&mut self, value_of: impl Fn(&str) -> Option<Word>) -> Leaf {
+    /// The leaf for one value per shared rank.
+    pub fn leaf(&mut self, values: impl IntoIterator<Item = Option<Word>>) -> Leaf {
         let mut at = ROOT;
-        for level in 0..self.levels.len() {
-            let value = value_of(&self.levels[level].attribute);
+        for (level, value) in values.into_iter().enumerate() {
             let domain = self.domain_of(level, value);
             at = match self.branches[at as usize].below.get(&domain) {
                 Some(&below) => below,

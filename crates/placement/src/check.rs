@@ -19,6 +19,8 @@ pub(crate) struct Question<'a> {
     pub kind: Kind,
     /// Absent when no instance at all has one of them. Looked up when an instance is asked for the first time.
     required: OnceCell<Option<Vec<Word>>>,
+    /// The attributes that the strategies spread over, one after the other, as far as an instance has them.
+    pub spread_over: OnceCell<Vec<Option<Word>>>,
 }
 
 impl Question<'_> {
@@ -43,7 +45,12 @@ impl Fleet {
     }
 
     pub(crate) fn question<'a>(&self, request: &'a Request<'a>) -> Question<'a> {
-        Question { request, kind: self.kind(request.external, request.capacity_provider), required: OnceCell::new() }
+        Question {
+            request,
+            kind: self.kind(request.external, request.capacity_provider),
+            required: OnceCell::new(),
+            spread_over: OnceCell::new(),
+        }
     }
 
     /// The first check that fails for one more task, when the request's plan already puts `planned` there.

@@ -169,6 +169,15 @@ impl Fleet {
         black_box(touched.fold(0, u32::wrapping_add));
     }
 
+    /// As [`Fleet::read_ahead`], and what instances are like.
+    pub(crate) fn read_ahead_of_all(&self, instances: &[InstanceIdx]) {
+        let attributes = |idx: &InstanceIdx| self.attributes[idx.at()].last().map(|(_, value)| *value);
+        black_box(instances.iter().map(attributes).max());
+        black_box(instances.iter().map(|&idx| self.label(idx)).max());
+        black_box(instances.iter().filter(|idx| self.is_there(**idx)).count());
+        self.read_ahead(instances.iter().copied());
+    }
+
     /// Brings what placing reads up to date with the node.
     pub(crate) fn refresh(&mut self, idx: InstanceIdx) {
         let node = self.nodes[idx.at()].as_ref().expect("an ordinal is used only while its instance is in the fleet");

@@ -105,7 +105,7 @@ impl View {
         View {
             wants: Wants::new(request, kind),
             least: request.demand.room(),
-            branches: Branches::new(chain.shared(), kind.breadth),
+            branches: Branches::new(chain.shared().map(|(place, _)| place), kind.breadth),
             ranks: Ranks::default(),
             desk: Desk::default(),
             rooms,
@@ -120,18 +120,22 @@ impl View {
         self.dirty.clear();
         self.slots.clear();
         self.slots.resize(fleet.ordinals(), NOTHING);
-        self.branches = Branches::new(self.chain.shared(), self.wants.kind.breadth);
+        self.branches = Branches::new(self.chain.shared().map(|(place, _)| place), self.wants.kind.breadth);
         self.ranks.forget();
         let mut entries = Vec::new();
-        for idx in fleet.in_id_order() {
-            let slot = self.look_at(fleet, question, idx, Changed::Spec);
-            if let Some(leaf) = slot.leaf {
-                self.branches.count(leaf, i64::from(slot.tasks));
-                if slot.filed {
-                    entries.push((leaf, slot.key, slot.room, idx.at() as u32));
+        let instances: Vec<InstanceIdx> = fleet.in_id_order().collect();
+        for at_once in instances.chunks(AT_ONCE) {
+            fleet.read_ahead_of_all(at_once);
+            for &idx in at_once {
+                let slot = self.look_at(fleet, question, idx, Changed::Spec);
+                if let Some(leaf) = slot.leaf {
+                    self.branches.count(leaf, i64::from(slot.tasks));
+                    if slot.filed {
+                        entries.push((leaf, slot.key, slot.room, idx.at() as u32));
+                    }
                 }
+                self.slots[idx.at()] = slot;
             }
-            self.slots[idx.at()] = slot;
         }
         self.branches.fill(entries);
     }
@@ -223,8 +227,10 @@ impl View {
         }
         let counts = slot.tasks > 0 || (self.counts_nobody() && fleet.is_there(idx));
         if slot.leaf.is_none() && (slot.suits || counts) {
-            let value = |name: &str| fleet.attribute(idx, fleet.word(name)?);
-            slot.leaf = Some(self.branches.leaf(value));
+            let look_up = || self.chain.shared().map(|(_, attribute)| fleet.word(&attribute)).collect();
+            let attributes = question.spread_over.get_or_init(look_up);
+            let values = attributes.iter().map(|name| fleet.attribute(idx, (*name)?));
+            slot.leaf = Some(self.branches.leaf(values));
         }
         // What is not there any more is not active.
         slot.filed = slot.suits && fleet.hot(idx).active && self.passes(fleet, question, idx, 0);

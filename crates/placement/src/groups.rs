@@ -37,8 +37,10 @@ struct Row {
     position: u32,
 }
 
-/// Of so few groups, an instance's rows are where they are looked for and not elsewhere in memory.
-type Rows = SmallVec<[Row; 3]>;
+/// Of an instance, in a cache line of their own; those of more than three groups are elsewhere in memory.
+#[repr(align(64))]
+#[derive(Clone, PartialEq, Debug, Default)]
+struct Rows(SmallVec<[Row; 3]>);
 
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Groups {
@@ -117,11 +119,11 @@ impl Groups {
 
     pub fn add(&mut self, group: GroupIdx, instance: InstanceIdx) {
         if self.on.len() <= instance.at() {
-            self.on.resize(instance.at() + 1, Rows::new());
+            self.on.resize(instance.at() + 1, Rows::default());
         }
         let known = &mut self.groups[group.0 as usize];
         let known = known.as_mut().expect("a group is used only while it is interned");
-        let rows = &mut self.on[instance.at()];
+        let rows = &mut self.on[instance.at()].0;
         let at = position(rows, group).unwrap_or_else(|at| {
             let position = known.instances.len() as u32;
             known.instances.push(instance);
@@ -146,7 +148,7 @@ impl Groups {
         counts.held -= counted.held;
         assert!(counts.live <= counts.held, "group {group:?} on {instance:?} counts a live task that is gone");
         if counts.held == 0 {
-            let rows = &mut self.on[instance.at()];
+            let rows = &mut self.on[instance.at()].0;
             let row = rows.remove(position(rows, group).expect("the row was there a moment ago"));
             self.leave(row);
         }
@@ -154,7 +156,7 @@ impl Groups {
 
     pub fn forget_instance(&mut self, instance: InstanceIdx) {
         let rows = self.on.get_mut(instance.at()).map(std::mem::take).unwrap_or_default();
-        rows.into_iter().for_each(|row| self.leave(row));
+        rows.0.into_iter().for_each(|row| self.leave(row));
     }
 
     /// Takes the instance a row was for out of its group.
@@ -162,18 +164,18 @@ impl Groups {
         let known = self.groups[row.group.0 as usize].as_mut().expect("a group is used only while it is interned");
         known.instances.swap_remove(row.position as usize);
         if let Some(&moved) = known.instances.get(row.position as usize) {
-            let rows = &mut self.on[moved.at()];
+            let rows = &mut self.on[moved.at()].0;
             let at = position(rows, row.group).expect("an instance of a group has a row for it");
             rows[at].position = row.position;
         }
     }
 
     fn rows(&self, instance: InstanceIdx) -> &[Row] {
-        self.on.get(instance.at()).map_or(&[], Rows::as_slice)
+        self.on.get(instance.at()).map_or(&[], |rows| rows.0.as_slice())
     }
 
     fn counts_mut(&mut self, group: GroupIdx, instance: InstanceIdx) -> Option<&mut TaskCounts> {
-        let rows = self.on.get_mut(instance.at())?;
+        let rows = &mut self.on.get_mut(instance.at())?.0;
         position(rows, group).ok().map(|at| &mut rows[at].counts)
     }
 

@@ -221,6 +221,7 @@ impl View {
         if matches!(changed, Changed::Spec | Changed::Gone) {
             slot.suits = fleet.is_there(idx) && fleet.suits_request(idx, question);
             slot.leaf = None;
+            slot.key = Key::ZERO.with(LABEL, if fleet.is_there(idx) { fleet.label(idx) } else { 0 });
         }
         if let Counted::Of(group) = self.wants.kind.counted {
             slot.tasks = fleet.groups.counts(group, idx).live;
@@ -236,7 +237,7 @@ impl View {
         slot.filed = slot.suits && fleet.hot(idx).active && self.passes(fleet, question, idx, 0);
         if slot.filed {
             slot.room = fleet.hot(idx).room(self.wants.takes_kept_room);
-            slot.key = self.key(fleet, idx, slot.tasks);
+            self.set_ranks(&mut slot.key, fleet, idx, slot.tasks);
             slot.filed = slot.room.covers(self.least);
             if self.rooms == Rooms::Enough {
                 slot.room = Room::default();
@@ -265,9 +266,9 @@ impl View {
         std::mem::replace(&mut self.least, least) != least
     }
 
-    fn key(&self, fleet: &Fleet, idx: InstanceIdx, tasks: u32) -> Key {
+    /// The instance's own; its label stays as long as it is there.
+    fn set_ranks(&self, key: &mut Key, fleet: &Fleet, idx: InstanceIdx, tasks: u32) {
         let hot = fleet.hot(idx);
-        let mut key = Key::ZERO.with(LABEL, fleet.label(idx));
         for (place, step) in self.chain.steps.iter().enumerate() {
             match step {
                 Step::CpuFree => key.set(place, hot.cpu_free),
@@ -276,7 +277,6 @@ impl View {
                 Step::TasksInDomain(_) => {}
             }
         }
-        key
     }
 
     fn set(&mut self, idx: InstanceIdx, slot: Slot) {

@@ -117,21 +117,26 @@ pub fn shapes() -> Vec<Demand> {
     sizes.map(shape).to_vec()
 }
 
-/// Bytes per instance, per task, and per instance and view, from what the process holds before and after.
+/// Bytes per instance, per task, and per instance and view, from what the process has in memory before and after.
+///
+/// An instance has a task each of eight services out of a hundred; a view each is for binpack, for the instances, for the
+/// zones and both, with a service that has tasks on many instances.
 pub fn memory(instances: u32) -> [u64; 3] {
     let before = resident();
     let mut filled = fleet(instances);
     let with_instances = resident();
-    let tasks = crate::runs::fill_with_tasks(&mut filled, instances, 8);
+    let tasks = crate::runs::add_tasks(&mut filled, 8, 100);
     let with_tasks = resident();
-    crate::runs::make_views(&mut filled, 4);
+    let views = ["binpack cpu", "instances", "zones, cpu", "zones, instances"];
+    for view in views {
+        crate::runs::ask_once(&mut filled, Setting::named(view));
+    }
     let with_views = resident();
-    let (instances, tasks) = (u64::from(instances), u64::from(tasks));
     drop(filled);
     [
-        with_instances.saturating_sub(before) / instances,
-        with_tasks.saturating_sub(with_instances) / tasks,
-        with_views.saturating_sub(with_tasks) / instances / 4,
+        with_instances.saturating_sub(before) / u64::from(instances),
+        with_tasks.saturating_sub(with_instances) / u64::from(tasks),
+        with_views.saturating_sub(with_tasks) / u64::from(instances) / views.len() as u64,
     ]
 }
 

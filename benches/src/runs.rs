@@ -148,25 +148,24 @@ pub fn churn(instances: u32, setting: Setting, groups: usize) -> f64 {
     cost
 }
 
-/// Adds up to so many tasks per instance.
-pub fn fill_with_tasks(fleet: &mut Fleet, instances: u32, per_instance: u32) -> u32 {
-    let mut stream = Stream::new(Setting::named("instances"));
-    let group = fleet.group("service:web");
-    let demand = Demand { cpu_units: 512, memory_mib: 1_024, ..Demand::default() };
-    let mut placed = Vec::new();
-    stream.place(fleet, &demand, group, (instances * per_instance) as usize, &mut placed);
-    instances * per_instance
+/// Adds so many tasks to every instance, each of another of so many services; says how many there are.
+pub fn add_tasks(fleet: &mut Fleet, per_instance: u32, services: u32) -> u32 {
+    let groups: Vec<GroupIdx> = (0..services).map(|nth| fleet.group(&format!("service:{nth}"))).collect();
+    let reserved = Reserved { cpu_units: 512, memory_mib: 1_024, ..Reserved::default() };
+    let mut tasks = 0;
+    while let Some(idx) = fleet.idx(spec(tasks / per_instance).instance) {
+        fleet.add_task(idx, groups[(tasks % services) as usize], &reserved);
+        tasks += 1;
+    }
+    tasks
 }
 
-/// Asks in so many ways that each needs a view.
-pub fn make_views(fleet: &mut Fleet, views: usize) {
+/// Asks for one task of the first service, so that there is a view to answer with.
+pub fn ask_once(fleet: &mut Fleet, setting: Setting) {
     let demand = Demand { cpu_units: 512, memory_mib: 1_024, ..Demand::default() };
-    let mut rng = ChaCha8Rng::seed_from_u64(1);
-    for nth in 0..views {
-        let group = fleet.group(&format!("service:{nth}"));
-        let stream = Stream::new(Setting::named("zones, cpu"));
-        black_box(fleet.plan(&stream.request(&demand, group), 1, &mut rng));
-    }
+    let (group, stream) = (fleet.group("service:0"), Stream::new(setting));
+    let plan = fleet.plan(&stream.request(&demand, group), 1, &mut ChaCha8Rng::seed_from_u64(1));
+    assert_eq!(black_box(plan).placed.len(), 1, "there is room for one more");
 }
 
 /// One choice of the plain definition and one of the engine, with one task on every instance. Nanoseconds each.

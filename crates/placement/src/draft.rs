@@ -96,7 +96,7 @@ impl<'a> Draft<'a> {
     }
 
     /// What may be used again, and the instances to be put right.
-    pub fn clear(self) -> Desk {
+    pub fn into_desk(self) -> Desk {
         self.desk
     }
 

@@ -38,7 +38,7 @@ impl Fleet {
             if let Some(idx) = view.best_of_leaves(self, question, &desk) {
                 self.promise(question, Share { idx, planned: 0, tasks: 1 }, plan);
             }
-            view.clear(self, question, desk);
+            view.take_back(self, question, desk);
             return;
         }
         let mut draft = Draft::new(self, question, view, count, desk);
@@ -46,8 +46,8 @@ impl Fleet {
             let Some(share) = draft.next(count - plan.placed.len()) else { break };
             self.promise(question, share, plan);
         }
-        let desk = draft.clear();
-        view.clear(self, question, desk);
+        let desk = draft.into_desk();
+        view.take_back(self, question, desk);
     }
 
     /// The view stands as if the tasks so far were there, and looks at their instances again the next time it is used.

@@ -127,3 +127,69 @@ impl Views {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Demand, Fleet, GroupIdx, NodeSpec, Request};
+    use plimsoll_model::{InstanceId, PlacementStrategy, Resources, SpreadField, Timestamp};
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn groups_with_many_tasks_share_a_view_unless_they_count_them_on_instances() {
+        let by_zone = PlacementStrategy::Spread(SpreadField::Attribute("ecs.availability-zone".into()));
+        let by_instance = PlacementStrategy::Spread(SpreadField::Instance);
+        for (strategies, views) in [
+            (vec![by_zone.clone(), PlacementStrategy::BinpackCpu], 1),
+            (vec![PlacementStrategy::BinpackMemory], 1),
+            // The shared one, from when the groups had few tasks, and one for each.
+            (vec![by_zone, by_instance.clone()], 5),
+            (vec![by_instance], 5),
+        ] {
+            let mut fleet = fleet(12);
+            let groups: Vec<GroupIdx> = (0..4).map(|nth| fleet.group(&format!("service:{nth}"))).collect();
+            for nth in 0..80 {
+                place(&mut fleet, groups[nth % 4], &strategies);
+            }
+            assert_eq!(fleet.views.entries.len(), views, "{strategies:?}");
+        }
+    }
+
+    fn place(fleet: &mut Fleet, group: GroupIdx, strategies: &[PlacementStrategy]) {
+        let demand = Demand { cpu_units: 1, memory_mib: 1, ..Demand::default() };
+        let request = Request {
+            demand: &demand,
+            required_attributes: &[],
+            member_of: &[],
+            distinct_instance: false,
+            group,
+            strategies,
+            external: false,
+            takes_kept_room: false,
+            capacity_provider: None,
+        };
+        let plan = fleet.plan(&request, 1, &mut ChaCha8Rng::seed_from_u64(1));
+        for (idx, reserved) in plan.placed {
+            fleet.add_task(idx, group, &reserved);
+        }
+    }
+
+    fn fleet(instances: u128) -> Fleet {
+        let mut fleet = Fleet::new();
+        for nth in 0..instances {
+            fleet.put(NodeSpec {
+                instance: InstanceId::from_u128(nth + 1),
+                ec2_instance_id: format!("i-{nth}").into(),
+                registered_at: Timestamp::ZERO,
+                agent_version: None,
+                attributes: BTreeMap::from([("ecs.availability-zone".into(), Some(format!("z{}", nth % 3).into()))]),
+                resources: Resources { cpu_units: 12, memory_mib: 12, ..Resources::default() },
+                active: true,
+                connected: true,
+                damped: false,
+            });
+        }
+        fleet
+    }
+}

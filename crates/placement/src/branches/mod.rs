@@ -10,8 +10,11 @@
 //! What a branch shows is the best it could offer, not what it offers for a need of a certain size. A search goes
 //! through branches in that order and stops at the first that could not be better than what it has found.
 
+mod search;
+mod tied;
+
 use crate::STRATEGIES_MAX;
-use crate::key::{Key, LABEL};
+use crate::key::Key;
 use crate::order::Order;
 use crate::room::Room;
 use crate::words::Word;
@@ -211,26 +214,6 @@ impl Branches {
         self.domains.iter().map(|members| members.tasks)
     }
 
-    /// The best of all leaves with enough room, looked for leaf by leaf, where domains have so many tasks.
-    pub fn best_of_leaves(&self, need: Room, tasks: &[u32]) -> Option<u32> {
-        let limit = |row: &Row| row.first.map(|key| self.ranked(row, tasks, key));
-        let nearest = (0..self.leaves.len()).filter_map(|nth| Some((limit(&self.leaves[nth])?, nth))).min()?.1;
-        let mut best = self.ranked_first(nearest, need, tasks);
-        for (nth, row) in self.leaves.iter().enumerate() {
-            let may_be_better = limit(row).is_some_and(|limit| best.is_none_or(|(key, _)| limit < key));
-            if nth != nearest && may_be_better {
-                best = best.into_iter().chain(self.ranked_first(nth, need, tasks)).min();
-            }
-        }
-        best.map(|(_, item)| item)
-    }
-
-    fn ranked_first(&self, nth: usize, need: Room, tasks: &[u32]) -> Option<(Key, u32)> {
-        let row = &self.leaves[nth];
-        let slot = self.order(row.leaf).first_fitting(need, None)?;
-        Some((self.ranked(row, tasks, slot.key), slot.item))
-    }
-
     pub fn insert(&mut self, leaf: Leaf, key: Key, room: Room, item: u32) {
         self.branches[leaf as usize].order.insert(key, room, item);
         self.changed(leaf, key);
@@ -287,58 +270,6 @@ impl Branches {
         }
     }
 
-    /// The first by all ranks of those with enough room, and where it is.
-    pub fn best(&self, need: Room) -> Option<u32> {
-        self.best_below(ROOT, 0, need).map(|(_, item)| item)
-    }
-
-    fn best_below(&self, branch: u32, depth: usize, need: Room) -> Option<(Key, u32)> {
-        let order = &self.branches[branch as usize].order;
-        if depth == self.levels.len() {
-            return order.first_fitting(need, None).map(|slot| (slot.key, slot.item));
-        }
-        let place = self.levels[depth].place;
-        let (mut best, mut after): (Option<(Key, u32)>, _) = (None, None);
-        while let Some(slot) = order.first_fitting(need, after) {
-            if best.is_some_and(|(key, _)| key <= slot.key) {
-                break;
-            }
-            let rank = self.domains[self.domain(slot.item) as usize].tasks;
-            // Below, its own rank is not filled in.
-            let found = self.best_below(slot.item, depth + 1, need);
-            let found = found.map(|(key, item)| (key.with(place, rank), item));
-            match found {
-                Some((key, _)) if key == slot.key => return found,
-                Some((key, _)) if best.is_none_or(|(best, _)| key < best) => best = found,
-                _ => {}
-            }
-            after = Some(slot.key);
-        }
-        best
-    }
-
-    /// Of all that no rank sets apart from the best, with any room, in order of label: how many there are, and a way to
-    /// pick one.
-    pub fn tied(&self) -> Tied<'_> {
-        let mut tied = Tied { runs: Vec::new(), total: 0 };
-        self.collect_tied(ROOT, 0, &mut tied);
-        tied
-    }
-
-    fn collect_tied<'a>(&'a self, branch: u32, depth: usize, tied: &mut Tied<'a>) {
-        let order = &self.branches[branch as usize].order;
-        let Some(first) = order.first() else { return };
-        let last = first.key.with(LABEL, u32::MAX);
-        if depth == self.levels.len() {
-            tied.total += order.count_up_to(last);
-            tied.runs.push((order, last));
-            return;
-        }
-        for slot in order.iter().take_while(|slot| slot.key <= last) {
-            self.collect_tied(slot.item, depth + 1, tied);
-        }
-    }
-
     /// Shows the branch above what the first entry is, and so on up to the root.
     fn show(&mut self, mut branch: u32) {
         while let Some(above) = self.branches[branch as usize].above {
@@ -359,53 +290,6 @@ impl Branches {
                 (None, None) => {}
             }
             branch = above.parent;
-        }
-    }
-}
-
-/// Entries that no rank sets apart.
-pub(crate) struct Tied<'a> {
-    /// A leaf each, and the key that no entry of the run is behind.
-    runs: Vec<(&'a Order, Key)>,
-    pub total: u32,
-}
-
-impl Tied<'_> {
-    /// The one with so many before it in order of label, whatever leaf it is in.
-    ///
-    /// Each step takes the entry of one leaf that stands where the wanted one would, were all leaves mixed evenly, and
-    /// counts the entries of all that are before it: what is wanted is on one side of it in every leaf. As ids of
-    /// instances say nothing of their domains, few steps do.
-    pub fn nth(&self, mut nth: u32) -> Option<u32> {
-        if let [(order, _)] = self.runs[..] {
-            return order.nth(nth).map(|slot| slot.item);
-        }
-        // What is left of each leaf, by position.
-        let mut left: Vec<(u32, u32)> = self.runs.iter().map(|(order, last)| (0, order.count_up_to(*last))).collect();
-        loop {
-            let total: u32 = left.iter().map(|(from, to)| to - from).sum();
-            let largest = (0..left.len()).max_by_key(|&run| left[run].1 - left[run].0)?;
-            let (from, to) = left[largest];
-            let at = from + (u64::from(to - from) * u64::from(nth) / u64::from(total.max(1))) as u32;
-            let slot = self.runs[largest].0.nth(at)?;
-            let label = slot.key.get(LABEL);
-            let before = |run: usize| match &self.runs[run] {
-                _ if run == largest => at,
-                (order, last) => order.count_up_to(last.with(LABEL, label)),
-            };
-            let middle: Vec<u32> = (0..left.len()).map(|run| before(run).clamp(left[run].0, left[run].1)).collect();
-            let passed: u32 = middle.iter().zip(&left).map(|(middle, (from, _))| middle - from).sum();
-            if passed == nth {
-                return Some(slot.item);
-            }
-            for (run, &middle) in middle.iter().enumerate() {
-                if passed < nth {
-                    left[run].0 = middle + u32::from(run == largest);
-                } else {
-                    left[run].1 = middle;
-                }
-            }
-            nth -= if passed < nth { passed + 1 } else { 0 };
         }
     }
 }

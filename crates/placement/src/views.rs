@@ -130,8 +130,8 @@ impl Views {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Demand, Fleet, GroupIdx, NodeSpec, Request};
-    use plimsoll_model::{InstanceId, PlacementStrategy, Resources, SpreadField, Timestamp};
+    use crate::{Demand, Fleet, GroupIdx, InstanceIdx, NodeSpec, Request};
+    use plimsoll_model::{InstanceId, PlacementStrategy, Reserved, Resources, SpreadField, Timestamp};
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
     use std::collections::BTreeMap;
@@ -156,10 +156,38 @@ mod tests {
         }
     }
 
-    fn place(fleet: &mut Fleet, group: GroupIdx, strategies: &[PlacementStrategy]) {
-        let demand = Demand { cpu_units: 1, memory_mib: 1, ..Demand::default() };
-        let request = Request {
-            demand: &demand,
+    #[test]
+    fn tasks_that_go_with_their_instance_count_no_more_though_another_takes_its_ordinal() {
+        let by_zone = PlacementStrategy::Spread(SpreadField::Attribute("ecs.availability-zone".into()));
+        let strategies = [by_zone, PlacementStrategy::BinpackCpu];
+        let mut fleet = fleet(12);
+        let group = fleet.group("service:0");
+        // Three a zone, each in another place, so that the group has tasks on many instances.
+        let reserved = Reserved { cpu_units: 1, memory_mib: 1, ..Reserved::default() };
+        for nth in 0..9 {
+            let idx = fleet.idx(InstanceId::from_u128(nth + 1)).unwrap();
+            fleet.add_task(idx, group, &reserved);
+        }
+        place(&mut fleet, group, &strategies);
+        // The second zone has one task less than any other from here on.
+        let gone = InstanceId::from_u128(2);
+        let ordinal = fleet.idx(gone).unwrap();
+        fleet.remove(gone);
+        assert_eq!(fleet.put(spec(13)), ordinal, "an instance of the same zone takes the place");
+        let zone = |idx| (fleet.instance(idx).as_u128() - 1) % 3;
+        let on = fleet.clone().plan(&request(&demand(), group, &strategies), 1, &mut ChaCha8Rng::seed_from_u64(1));
+        assert_eq!(zone(on.placed[0].0), 1);
+        let same = place(&mut fleet, group, &strategies);
+        assert_eq!(same, on.placed[0].0, "with what is remembered and without");
+    }
+
+    fn demand() -> Demand {
+        Demand { cpu_units: 1, memory_mib: 1, ..Demand::default() }
+    }
+
+    fn request<'a>(demand: &'a Demand, group: GroupIdx, strategies: &'a [PlacementStrategy]) -> Request<'a> {
+        Request {
+            demand,
             required_attributes: &[],
             member_of: &[],
             distinct_instance: false,
@@ -168,28 +196,35 @@ mod tests {
             external: false,
             takes_kept_room: false,
             capacity_provider: None,
-        };
-        let plan = fleet.plan(&request, 1, &mut ChaCha8Rng::seed_from_u64(1));
-        for (idx, reserved) in plan.placed {
-            fleet.add_task(idx, group, &reserved);
         }
+    }
+
+    fn place(fleet: &mut Fleet, group: GroupIdx, strategies: &[PlacementStrategy]) -> InstanceIdx {
+        let plan = fleet.plan(&request(&demand(), group, strategies), 1, &mut ChaCha8Rng::seed_from_u64(1));
+        let (idx, reserved) = &plan.placed[0];
+        fleet.add_task(*idx, group, reserved);
+        *idx
     }
 
     fn fleet(instances: u128) -> Fleet {
         let mut fleet = Fleet::new();
         for nth in 0..instances {
-            fleet.put(NodeSpec {
-                instance: InstanceId::from_u128(nth + 1),
-                ec2_instance_id: format!("i-{nth}").into(),
-                registered_at: Timestamp::ZERO,
-                agent_version: None,
-                attributes: BTreeMap::from([("ecs.availability-zone".into(), Some(format!("z{}", nth % 3).into()))]),
-                resources: Resources { cpu_units: 12, memory_mib: 12, ..Resources::default() },
-                active: true,
-                connected: true,
-                damped: false,
-            });
+            fleet.put(spec(nth));
         }
         fleet
+    }
+
+    fn spec(nth: u128) -> NodeSpec {
+        NodeSpec {
+            instance: InstanceId::from_u128(nth + 1),
+            ec2_instance_id: format!("i-{nth}").into(),
+            registered_at: Timestamp::ZERO,
+            agent_version: None,
+            attributes: BTreeMap::from([("ecs.availability-zone".into(), Some(format!("z{}", nth % 3).into()))]),
+            resources: Resources { cpu_units: 12, memory_mib: 12, ..Resources::default() },
+            active: true,
+            connected: true,
+            damped: false,
+        }
     }
 }

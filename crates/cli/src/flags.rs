@@ -16,6 +16,9 @@ pub struct SchedulerFlags {
     /// Seconds that STOPPED tasks and INACTIVE services stay describable
     #[arg(long, env = "PLIMSOLL_RETENTION", default_value_t = 3600, value_name = "SECONDS")]
     pub retention: u64,
+    /// Seconds a task waits for an instance of a capacity provider with managed scaling before it is given up
+    #[arg(long, env = "PLIMSOLL_PROVISIONING_TIMEOUT", default_value_t = 900, value_name = "SECONDS")]
+    pub provisioning_timeout: u64,
 }
 
 impl SchedulerFlags {
@@ -24,6 +27,7 @@ impl SchedulerFlags {
         settings.scheduler.disconnect_grace_ms = self.disconnect_grace.0.map(|grace| grace.as_millis() as u64);
         settings.scheduler.healthy_ms = self.healthy_seconds.saturating_mul(1000);
         settings.scheduler.retention_ms = self.retention.saturating_mul(1000);
+        settings.scheduler.provisioning_timeout_ms = self.provisioning_timeout.saturating_mul(1000);
         settings
     }
 }

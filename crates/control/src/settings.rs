@@ -37,6 +37,8 @@ pub struct SchedulerSettings {
     pub healthy_ms: u64,
     pub retention_ms: u64,
     pub token_retention_ms: u64,
+    pub provisioning_timeout_ms: u64,
+    pub provisioning_tasks_max: usize,
     pub placements_per_step_max: usize,
     pub events_per_service_max: usize,
 }
@@ -69,6 +71,8 @@ impl Default for SchedulerSettings {
             healthy_ms: config.healthy_ms,
             retention_ms: config.retention_ms,
             token_retention_ms: config.token_retention_ms,
+            provisioning_timeout_ms: config.provisioning_timeout_ms,
+            provisioning_tasks_max: config.provisioning_tasks_max,
             placements_per_step_max: config.placements_per_step_max,
             events_per_service_max: config.events_per_service_max,
         }
@@ -85,6 +89,8 @@ impl SchedulerSettings {
             healthy_ms: self.healthy_ms,
             retention_ms: self.retention_ms,
             token_retention_ms: self.token_retention_ms,
+            provisioning_timeout_ms: self.provisioning_timeout_ms,
+            provisioning_tasks_max: self.provisioning_tasks_max,
             placements_per_step_max: self.placements_per_step_max,
             events_per_service_max: self.events_per_service_max,
         }

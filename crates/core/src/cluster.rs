@@ -18,6 +18,7 @@ mod node;
 mod observation;
 mod placing;
 mod providers;
+mod provisioning;
 mod random;
 mod reconcile;
 mod rollback;
@@ -38,6 +39,7 @@ use expressions::Expressions;
 use flapping::Flapping;
 use loss::Losses;
 use plimsoll_model::{Batch, Change, ClusterKey, Epoch, Image, InstanceId, SessionId, TaskId, Timestamp};
+use provisioning::PROVISIONING_TASKS_MAX;
 use random::Streams;
 use reconcile::Work;
 use sessions::Sessions;
@@ -113,6 +115,11 @@ pub struct ClusterConfig {
     pub retention_ms: u64,
     /// How long client tokens are kept (W-16).
     pub token_retention_ms: u64,
+    /// How long a task waits for an instance of its capacity provider before it is given up (RUN-12). A quarter of an
+    /// hour is enough to order, boot and join a machine; who waits for the task learns within it that none came.
+    pub provisioning_timeout_ms: u64,
+    /// Tasks of the cluster that may wait at a time; a request for more is refused whole (RUN-12).
+    pub provisioning_tasks_max: usize,
     /// Tasks placed by one reconcile step over all services; the rest wait for the next, so that batches stay small
     /// enough for agents to start early.
     pub placements_per_step_max: usize,
@@ -129,6 +136,8 @@ impl ClusterConfig {
             healthy_ms: 0,
             retention_ms: 3_600_000,
             token_retention_ms: 86_400_000,
+            provisioning_timeout_ms: 900_000,
+            provisioning_tasks_max: PROVISIONING_TASKS_MAX,
             placements_per_step_max: 1_000,
             events_per_service_max: 100,
         }
@@ -194,7 +203,8 @@ impl ClusterCore {
 
     /// When [`Input::Reconcile`] is due even if nothing happens. At or before `now`: at once.
     pub fn next_wakeup(&self) -> Option<Timestamp> {
-        let due = if self.work.is_pending() || self.sessions.is_owed() { Some(self.now) } else { self.timers.first() };
+        let is_work = self.work.is_pending() || self.is_placing_waiting_tasks() || self.sessions.is_owed();
+        let due = if is_work { Some(self.now) } else { self.timers.first() };
         due.map(|at| at.minus_millis(self.behind_ms))
     }
 
@@ -216,6 +226,11 @@ impl ClusterCore {
     /// Which session a connection carries, for invariant checks.
     pub fn session_on(&self, connection: ConnectionId) -> Option<SessionId> {
         self.sessions.session_on(connection)
+    }
+
+    /// A task that waits although an instance takes it, for invariant checks. Changes nothing.
+    pub fn waits_in_vain(&mut self) -> Option<TaskId> {
+        self.first_waiting_task_that_fits()
     }
 
     /// The indexes kept beside the rows, in a form that can be compared with those of a freshly loaded core.

@@ -8,7 +8,7 @@ use plimsoll_model::{
     TagChange, Tags, Task, TaskDefinition, TaskId, TaskOverrides, TaskStatus, Timestamp, VersionInfo,
 };
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 #[derive(Clone, PartialEq, Debug)]
@@ -261,6 +261,9 @@ pub struct RunTask {
     pub count: u32,
     pub launch: TaskLaunch,
     pub capacity_provider_strategy: StrategyChoice,
+    /// Capacity providers that are scaled to what is asked of them: a task that finds no instance of one waits for one
+    /// (RUN-12). No provider is a row of the cluster, so the request brings along what it has to know of them.
+    pub scaled_providers: BTreeSet<Arc<str>>,
     pub placement_constraints: Vec<PlacementConstraint>,
     pub placement_strategy: Vec<PlacementStrategy>,
     pub client_token: Option<ClientToken>,

@@ -83,6 +83,9 @@ pub enum CommandError {
     NoContainerInstances,
     #[error("no container instances in capacity provider {provider}")]
     NoInstancesOfCapacityProvider { provider: Arc<str> },
+    /// Tasks that wait for an instance, with those that the request would add (RUN-12).
+    #[error("{count} tasks would be PROVISIONING; the limit is {limit}")]
+    TooManyProvisioningTasks { count: usize, limit: usize },
     #[error("override for container {name}, which is not in the task definition")]
     OverrideForUnknownContainer { name: String },
     /// The same client token came with other parameters (W-16).

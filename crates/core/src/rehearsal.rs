@@ -12,7 +12,7 @@ use crate::cluster::{ConnectionId, RequestId};
 use crate::{ClusterConfig, ClusterCore, Command, CommandError, Effect, Input, LoadError, Outbox};
 use plimsoll_model::{
     Change, DeploymentId, DeploymentStatus, DesiredStatus, Image, InstanceId, InstanceStatus, RolloutState, Service,
-    ServiceName, ServiceStatus, StabilityStatus, TaskDefinitionId, TaskId, Timestamp,
+    ServiceName, ServiceStatus, StabilityStatus, Task, TaskDefinitionId, TaskId, Timestamp,
 };
 use prompt_node::PromptNode;
 use std::collections::{BTreeMap, BTreeSet};
@@ -206,20 +206,10 @@ impl<'a> Stage<'a> {
         match change {
             Change::TaskCreated(row) if row.service.as_ref() == Some(self.service) => {
                 self.live.insert(row.id);
-                self.step.started.push(Move {
-                    task: row.id,
-                    definition: row.definition.clone(),
-                    instance: row.instance,
-                    reason: "".into(),
-                });
+                self.step.started.extend(moved(&row, "".into()));
             }
             Change::TaskUpdated(row) if row.desired_status == DesiredStatus::Stopped && self.live.remove(&row.id) => {
-                self.step.stopped.push(Move {
-                    task: row.id,
-                    definition: row.definition.clone(),
-                    instance: row.instance,
-                    reason: row.stopped_reason.clone().unwrap_or_default(),
-                });
+                self.step.stopped.extend(moved(&row, row.stopped_reason.clone().unwrap_or_default()));
             }
             Change::Event(event) if event.service == *self.service => {
                 self.step.events.push(Arc::clone(&event.message));
@@ -237,6 +227,12 @@ impl<'a> Stage<'a> {
         let (at_ms, deployments) = (self.now.millis_since(self.began), standings(self.core.image(), self.service));
         self.steps.push(Step { at_ms, deployments, ..step });
     }
+}
+
+/// A service's task always has an instance.
+fn moved(row: &Task, reason: Arc<str>) -> Option<Move> {
+    let instance = row.instance?;
+    Some(Move { task: row.id, definition: row.definition.clone(), instance, reason })
 }
 
 fn standings(image: &Image, service: &ServiceName) -> Vec<Standing> {

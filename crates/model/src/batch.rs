@@ -23,6 +23,8 @@ pub struct Batch {
     /// Rows that did not exist before this batch, in their state at its end.
     pub tasks_created: BTreeMap<TaskId, Arc<Task>>,
     pub tasks_updated: BTreeMap<TaskId, Arc<Task>>,
+    /// Those of `tasks_updated` that waited and have got their instance, and with it what they hold there.
+    pub tasks_placed: BTreeSet<TaskId>,
     pub tasks_removed: BTreeSet<TaskId>,
     pub events: BTreeMap<(ServiceName, u64), Arc<ServiceEvent>>,
     pub events_removed: BTreeSet<(ServiceName, u64)>,
@@ -112,8 +114,14 @@ impl Batch {
                     self.tasks_updated.insert(row.id, Arc::clone(row));
                 }
             },
+            Change::TaskPlaced(id) => {
+                if !self.tasks_created.contains_key(id) {
+                    self.tasks_placed.insert(*id);
+                }
+            }
             Change::TaskRemoved(id) => {
                 self.tasks_updated.remove(id);
+                self.tasks_placed.remove(id);
                 if self.tasks_created.remove(id).is_none() {
                     self.tasks_removed.insert(*id);
                 }

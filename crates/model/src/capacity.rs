@@ -26,10 +26,18 @@ pub struct CapacityProvider {
     pub created_at: Timestamp,
     /// Absent until it is changed for the first time.
     pub update: Option<CapacityProviderUpdate>,
-    /// The `autoScalingGroupProvider` member with its defaults, by its ECS names. Kept and described back: nothing
-    /// here scales a group.
+    /// The `autoScalingGroupProvider` member with its defaults, by its ECS names. Nothing here scales a group; that one
+    /// is scaled says only that tasks wait for its instances.
     pub auto_scaling_group: serde_json::Value,
     pub tags: Tags,
+}
+
+impl CapacityProvider {
+    /// Somebody adds instances when tasks need them: what finds none may wait for one (RUN-12).
+    pub fn is_scaled(&self) -> bool {
+        let status = self.auto_scaling_group.get("managedScaling").and_then(|scaling| scaling.get("status"));
+        status.and_then(serde_json::Value::as_str) == Some("ENABLED")
+    }
 }
 
 /// One line of a capacity provider strategy (SVC-55).

@@ -23,6 +23,8 @@ pub enum Change {
     TaskCreated(Arc<Task>),
     /// The fixed part of the row is as it was when the task was created.
     TaskUpdated(Arc<Task>),
+    /// The update beside this one gives a task that waited its instance: what follows from the place is written too.
+    TaskPlaced(TaskId),
     TaskRemoved(TaskId),
     Event(Arc<ServiceEvent>),
     EventRemoved(ServiceName, u64),

@@ -74,6 +74,8 @@ struct Derived {
     by_capacity_provider: BTreeMap<Arc<str>, Counts>,
     tasks_of_service: BTreeMap<ServiceName, BTreeSet<TaskId>>,
     tasks_of_instance: BTreeMap<InstanceId, BTreeSet<TaskId>>,
+    /// PROVISIONING ones by age; those of the same instant are ordered by their ids.
+    waiting: BTreeSet<(Timestamp, TaskId)>,
     deployments_of_service: BTreeMap<ServiceName, BTreeSet<DeploymentId>>,
     /// By age: two deployments of the same instant are ordered by their ids.
     service_deployments_of: BTreeMap<ServiceName, BTreeSet<(Timestamp, DeploymentId)>>,
@@ -105,6 +107,8 @@ impl Image {
             }
             Change::ServiceDeploymentRemoved(id) => self.remove_service_deployment(*id),
             Change::TaskCreated(row) | Change::TaskUpdated(row) => self.put_task(row),
+            // The row comes with the update.
+            Change::TaskPlaced(_) => {}
             Change::TaskRemoved(id) => self.remove_task(*id),
             Change::Event(row) => {
                 self.events.entry(row.service.clone()).or_default().insert(row.sequence, Arc::clone(row));
@@ -205,7 +209,10 @@ impl Image {
 
     fn put_task(&mut self, row: &Arc<Task>) {
         match self.tasks.insert(row.id, Arc::clone(row)) {
-            Some(old) => self.derived.uncount(&old),
+            Some(old) => {
+                self.derived.uncount(&old);
+                self.derived.link_place(&old, row);
+            }
             None => self.derived.link(row),
         }
         self.derived.count(row);
@@ -284,8 +291,18 @@ impl Image {
         self.derived.tasks_of_service.get(service).into_iter().flatten().filter_map(|id| self.tasks.get(id))
     }
 
+    /// Where a task is, if it is anywhere.
+    pub fn instance_of(&self, task: &Task) -> Option<&Arc<Instance>> {
+        task.instance.and_then(|id| self.instances.get(&id))
+    }
+
     pub fn tasks_of_instance(&self, instance: InstanceId) -> impl Iterator<Item = &Arc<Task>> {
         self.derived.tasks_of_instance.get(&instance).into_iter().flatten().filter_map(|id| self.tasks.get(id))
+    }
+
+    /// Those that wait for an instance (RUN-12), oldest first.
+    pub fn waiting_tasks(&self) -> impl ExactSizeIterator<Item = &Arc<Task>> {
+        self.derived.waiting.iter().map(|(_, id)| &self.tasks[id])
     }
 
     pub fn deployments_of_service(&self, service: &ServiceName) -> impl Iterator<Item = &Arc<Deployment>> {
@@ -313,14 +330,30 @@ impl Derived {
         if let Some(service) = &task.service {
             self.tasks_of_service.entry(service.clone()).or_default().insert(task.id);
         }
-        self.tasks_of_instance.entry(task.instance).or_default().insert(task.id);
+        if let Some(instance) = task.instance {
+            self.tasks_of_instance.entry(instance).or_default().insert(task.id);
+        }
+        if task.is_waiting() {
+            self.waiting.insert((task.created_at, task.id));
+        }
+    }
+
+    /// The one link that changes while a task lives: from those that wait to those of an instance, or to neither.
+    fn link_place(&mut self, before: &Task, task: &Task) {
+        if before.is_waiting() != task.is_waiting() || before.instance != task.instance {
+            self.unlink(before);
+            self.link(task);
+        }
     }
 
     fn unlink(&mut self, task: &Task) {
         if let Some(service) = &task.service {
             remove_from_set(&mut self.tasks_of_service, service, &task.id);
         }
-        remove_from_set(&mut self.tasks_of_instance, &task.instance, &task.id);
+        if let Some(instance) = &task.instance {
+            remove_from_set(&mut self.tasks_of_instance, instance, &task.id);
+        }
+        self.waiting.remove(&(task.created_at, task.id));
     }
 
     fn count(&mut self, task: &Task) {
@@ -344,10 +377,12 @@ impl Derived {
         if let Some(provider) = &task.capacity_provider {
             change_entry(&mut self.by_capacity_provider, provider, |counts| change(counts, task));
         }
-        change_entry(&mut self.by_instance, &task.instance, |on_instance| {
-            change(&mut on_instance.counts, task);
-            change_steps(&mut on_instance.task_steps);
-        });
+        if let Some(instance) = &task.instance {
+            change_entry(&mut self.by_instance, instance, |on_instance| {
+                change(&mut on_instance.counts, task);
+                change_steps(&mut on_instance.task_steps);
+            });
+        }
     }
 }
 

@@ -51,7 +51,7 @@ pub use service_deployment::{MonitorStatus, Rollback, ServiceDeployment, Service
 pub use tags::{MANAGED_TAG_PREFIX, TAGS_MAX, TagChange, Tags, TooManyTags};
 pub use task::{
     Container, ContainerOverride, DesiredStatus, HealthStatus, LaunchType, NetworkBinding, StopCode, Task,
-    TaskOverrides, TaskStatus,
+    TaskOverrides, TaskStatus, Waiting,
 };
 pub use task_set::{DeploymentController, Scale, StabilityStatus, TaskSet};
 pub use time::Timestamp;

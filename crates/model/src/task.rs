@@ -1,6 +1,10 @@
-//! A task: the fixed part is written once at placement, the observed part with every report that changes it.
+//! A task: the fixed part is written once when it is created, what follows from its place when it has one, the observed
+//! part with every report that changes it.
 
-use crate::{DeploymentId, InstanceId, Protocol, Reserved, ServiceName, Tags, TaskDefinitionId, TaskId, Timestamp};
+use crate::{
+    DeploymentId, InstanceId, PlacementConstraint, PlacementStrategy, Protocol, Reserved, ServiceName, Tags,
+    TaskDefinitionId, TaskId, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -166,12 +170,25 @@ pub struct ContainerOverride {
     pub gpus: Option<u32>,
 }
 
+/// What a task that found no instance needs to be placed later, beside the rest of its row (RUN-12).
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Of the request; those of the definition come before them (RUN-10).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub placement_constraints: Vec<PlacementConstraint>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub placement_strategy: Vec<PlacementStrategy>,
+}
+
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Task {
-    // Fixed at placement.
+    // Fixed when it is created.
     pub id: TaskId,
-    /// Invariant: never changes (I-5).
-    pub instance: InstanceId,
+    /// Where it was placed. None while it waits for a place, and for ever if it is STOPPED before it has one (RUN-12).
+    /// Invariant: never changes once it is set (I-5).
+    pub instance: Option<InstanceId>,
+    /// Invariant: there as long as `instance` is not.
+    pub waiting: Option<Arc<Waiting>>,
     /// Invariant: never changes (I-10).
     pub definition: TaskDefinitionId,
     pub service: Option<ServiceName>,
@@ -182,6 +199,7 @@ pub struct Task {
     pub launch_type: LaunchType,
     /// The provider whose share it is part of, where a strategy placed it.
     pub capacity_provider: Option<Arc<str>>,
+    /// Nothing as long as it has no instance.
     pub reserved: Reserved,
     pub overrides: Option<Arc<TaskOverrides>>,
     pub enable_execute_command: bool,
@@ -219,6 +237,11 @@ impl Task {
     /// Told to stop, not yet confirmed.
     pub fn is_stopping(&self) -> bool {
         self.desired_status == DesiredStatus::Stopped && self.last_status != TaskStatus::Stopped
+    }
+
+    /// PROVISIONING: it has no instance yet and is to have one (RUN-12).
+    pub fn is_waiting(&self) -> bool {
+        self.last_status == TaskStatus::Provisioning
     }
 
     pub fn is_protected(&self) -> bool {

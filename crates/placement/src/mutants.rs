@@ -112,6 +112,12 @@ mutants! {
     StopsWithoutAsking,
     /// Who waits for capacity waits for ever.
     NeverLooksAgain,
+    /// Tasks that wait for an instance are not looked at when there are more.
+    WaitingTasksStay,
+    /// As many tasks wait for an instance as are asked for.
+    WaitingIsUnlimited,
+    /// A task waits for an instance however long it takes.
+    WaitsForEver,
     /// Who waits for capacity asks again at once.
     AsksAgainAtOnce,
     /// A superseded deployment starts tasks.

@@ -146,6 +146,11 @@ pub(crate) fn command_error(arns: &Arns, error: CommandError) -> ApiError {
         }
         // RUN-7
         CommandError::NoContainerInstances => invalid("No Container Instances were found in your cluster.".into()),
+        // RUN-12
+        CommandError::TooManyProvisioningTasks { count, limit } => ApiError::client(format!(
+            "The request would leave {count} tasks of the cluster in PROVISIONING; the limit is {limit}. Wait until \
+             some of them have been placed, and try again."
+        )),
         // RUN-4
         CommandError::OverrideForUnknownContainer { name } => {
             invalid(format!("Override for container named {name} is not a container in the TaskDefinition."))

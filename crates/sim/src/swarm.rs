@@ -15,6 +15,8 @@ pub struct Swarm {
     pub healthy_ms: u64,
     pub retention_ms: u64,
     pub token_retention_ms: u64,
+    pub provisioning_timeout_ms: u64,
+    pub provisioning_tasks_max: usize,
     pub placements_per_step_max: usize,
     pub node_retention_ms: u64,
     pub heartbeat_ms: u64,
@@ -133,6 +135,8 @@ impl Swarm {
             identity_loss_ms: sometimes(dice, 120_000),
             container_exit_ms: sometimes(dice, 20_000),
             container_removal_ms: sometimes(dice, 60_000),
+            provisioning_timeout_ms: dice.between(5_000, 200_000),
+            provisioning_tasks_max: usize::try_from(dice.between(1, 8)).unwrap_or(1),
         }
     }
 

@@ -108,7 +108,8 @@ fn task_id(number: usize) -> TaskId {
 fn task(number: usize, definition: &TaskDefinitionId) -> Task {
     Task {
         id: task_id(number),
-        instance: InstanceId::from_u128(number as u128 % INSTANCES),
+        instance: Some(InstanceId::from_u128(number as u128 % INSTANCES)),
+        waiting: None,
         definition: definition.clone(),
         service: None,
         deployment: None,

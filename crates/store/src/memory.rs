@@ -368,17 +368,17 @@ impl ClusterState {
         let stopped = batch.tasks_updated.values().filter(|task| task.is_stopped());
         let freed: BTreeSet<_> = removed
             .chain(stopped)
-            .flat_map(|task| task.reserved.ports.iter().map(|port| ((task.instance, *port), task.id)))
+            .flat_map(|task| ports(task).map(|key| (key, task.id)))
             .filter(|(key, task)| self.ports.get(key) == Some(task))
             .map(|(key, _)| key)
             .collect();
         let mut taken = BTreeMap::new();
-        for task in batch.tasks_created.values().filter(|task| !task.is_stopped()) {
-            for port in &task.reserved.ports {
-                let key = (task.instance, *port);
+        let placed = batch.tasks_placed.iter().filter_map(|id| batch.tasks_updated.get(id));
+        for task in batch.tasks_created.values().chain(placed).filter(|task| !task.is_stopped()) {
+            for key in ports(task) {
                 let held = self.ports.get(&key).filter(|_| !freed.contains(&key)).copied();
                 if let Some(holder) = held.or(taken.insert(key, task.id)) {
-                    return Err(refused("host_ports_pkey", already_held(task, *port, holder)));
+                    return Err(refused("host_ports_pkey", already_held(key, holder)));
                 }
             }
         }
@@ -391,9 +391,15 @@ struct PortsChanged {
     taken: BTreeMap<(InstanceId, PortClaim), TaskId>,
 }
 
-fn already_held(task: &Task, port: PortClaim, holder: TaskId) -> String {
+/// Those a task holds, where it has an instance.
+fn ports(task: &Task) -> impl Iterator<Item = (InstanceId, PortClaim)> {
+    let (on, held) = (task.instance.into_iter(), &task.reserved.ports);
+    on.flat_map(move |instance| held.iter().map(move |port| (instance, *port)))
+}
+
+fn already_held((instance, port): (InstanceId, PortClaim), holder: TaskId) -> String {
     let PortClaim { protocol, port } = port;
-    format!("{} port {port} of instance {} is held by task {holder}", protocol.as_str(), task.instance)
+    format!("{} port {port} of instance {instance} is held by task {holder}", protocol.as_str())
 }
 
 fn refused(constraint: &str, problem: String) -> Error {

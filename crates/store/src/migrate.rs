@@ -16,6 +16,7 @@ macro_rules! migrations {
             $crate::migrate::migration!($database, 3, "0003_service_deployments"),
             $crate::migrate::migration!($database, 4, "0004_capacity_providers"),
             $crate::migrate::migration!($database, 5, "0005_account_settings"),
+            $crate::migrate::migration!($database, 6, "0006_waiting_tasks"),
         ]
     };
 }

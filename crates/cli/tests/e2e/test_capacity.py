@@ -93,3 +93,63 @@ def test_tasks_follow_a_strategy_and_nobody_has_fargate(server):
     )
     with pytest.raises(botocore.exceptions.ClientError, match="No Container Instances were found in your capacity provider"):
         ecs.run_task(taskDefinition="job", capacityProviderStrategy=[{"capacityProvider": "FARGATE", "weight": 1}])
+
+
+def test_tasks_wait_for_a_node_of_a_scaled_provider(programs, tmp_path):
+    """RUN-12 with a real node: nothing is there when the tasks are asked for, and an agent joins later."""
+    server = programs(
+        "server", "--database-url", f"sqlite://{tmp_path}/plimsoll.db", "--region", REGION, "--no-auth",
+        "--provisioning-timeout", "20",
+    )
+    ecs = server.ecs
+    arn = f"arn:aws:autoscaling:{REGION}:000000000000:autoScalingGroup:x:autoScalingGroupName/racks"
+    ecs.create_capacity_provider(
+        name="racks",
+        autoScalingGroupProvider={"autoScalingGroupArn": arn, "managedScaling": {"status": "ENABLED"}},
+    )
+    strategy = [{"capacityProvider": "racks", "weight": 1}]
+    ecs.create_cluster(capacityProviders=["racks"], defaultCapacityProviderStrategy=strategy)
+    register(ecs, "job", [container(cpu=128)])
+    register(ecs, "giant", [container(memory=1_000_000)])
+    overrides = {"containerOverrides": [{"name": "app", "environment": [{"name": "A", "value": "b"}]}]}
+    asked = {"taskDefinition": "job", "count": 2, "clientToken": "once", "overrides": overrides}
+    answer = ecs.run_task(**asked)
+    assert answer["failures"] == [] and len(answer["tasks"]) == 2
+    for task in answer["tasks"]:
+        assert (task["lastStatus"], task["desiredStatus"]) == ("PROVISIONING", "RUNNING")
+        assert task["capacityProviderName"] == "racks" and "containerInstanceArn" not in task
+        assert task["overrides"]["containerOverrides"] == overrides["containerOverrides"]
+    arns = [one["taskArn"] for one in answer["tasks"]]
+    giant = ecs.run_task(taskDefinition="giant")["tasks"][0]["taskArn"]
+    assert ecs.describe_clusters()["clusters"][0]["pendingTasksCount"] == 3
+    with pytest.raises(ecs.exceptions.ClusterContainsTasksException):
+        ecs.delete_cluster(cluster="default")
+
+    # What waits is in the database, not in the process.
+    server.kill()
+    server.restart()
+    assert [one["lastStatus"] for one in ecs.describe_tasks(tasks=arns)["tasks"]] == ["PROVISIONING"] * 2
+    assert [one["taskArn"] for one in ecs.run_task(**asked)["tasks"]] == arns
+
+    programs(
+        "agent", "--server", server.endpoint, "--cluster", "default", "--runtime", "process", "--data-dir",
+        str(tmp_path / "agent"), "--capacity-provider", "racks",
+    )
+    ecs.get_waiter("tasks_running").wait(tasks=arns, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    (instance,) = ecs.list_container_instances()["containerInstanceArns"]
+    assert {one["containerInstanceArn"] for one in ecs.describe_tasks(tasks=arns)["tasks"]} == {instance}
+    row = ecs.describe_container_instances(containerInstances=[instance])["containerInstances"][0]
+    assert (row["runningTasksCount"], row["pendingTasksCount"]) == (2, 0)
+
+    # One that nothing fits is given up, with the reason of the instance that came closest (RUN-9).
+    def stopped():
+        (task,) = ecs.describe_tasks(tasks=[giant])["tasks"]
+        return task if task["lastStatus"] == "STOPPED" else None
+
+    wait_for("the giant is given up", stopped)
+    assert (stopped()["stopCode"], stopped()["stoppedReason"]) == ("TaskFailedToStart", "RESOURCE:MEMORY")
+
+    # One that is stopped while it waits needs no node for that.
+    waiting = ecs.run_task(taskDefinition="giant")["tasks"][0]["taskArn"]
+    ended = ecs.stop_task(task=waiting, reason="enough")["task"]
+    assert (ended["lastStatus"], ended["stopCode"], ended["stoppedReason"]) == ("STOPPED", "UserInitiated", "enough")

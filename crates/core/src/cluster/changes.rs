@@ -188,14 +188,23 @@ impl ClusterCore {
         self.reference(definition, out);
         let row = Arc::new(row);
         self.emit(Change::TaskCreated(Arc::clone(&row)), out);
-        self.change_usage(row.instance, &row.reserved, Sign::Plus, out);
-        self.derive_new_task(&row);
-        self.undelivered.insert(row.id);
-        self.sessions.owe_start(row.instance, row.id);
+        self.occupy(&row, out);
         if let Some(service) = &row.service {
             self.work.mark(service);
         }
         row
+    }
+
+    /// A task appeared, or one that waited has got its instance: it holds its place from here on, and its node is to
+    /// hear of it. One without an instance holds nothing.
+    fn occupy(&mut self, row: &Task, out: &mut Outbox) {
+        if let Some(instance) = row.instance {
+            self.change_usage(instance, &row.reserved, Sign::Plus, out);
+            self.undelivered.insert(row.id);
+            self.sessions.owe_start(instance, row.id);
+            self.work.tasks_changed();
+        }
+        self.derive_new_task(row);
     }
 
     /// Writes a task's next state if it differs from the one before; `version` is set here (TL-10).
@@ -206,24 +215,38 @@ impl ClusterCore {
         }
         assert!(row.last_status >= before.last_status, "task {} moves backwards (I-17)", row.id);
         assert!(row.desired_status >= before.desired_status, "task {} is wanted again (I-17)", row.id);
-        assert!(row.instance == before.instance && row.reserved == before.reserved, "task {} moved (I-5)", row.id);
+        let is_placed = before.instance.is_none() && row.instance.is_some();
+        let stays = row.instance == before.instance && row.reserved == before.reserved;
+        assert!(stays || is_placed, "task {} moved (I-5)", row.id);
         row.version += 1;
         let row = Arc::new(row);
         self.emit(Change::TaskUpdated(Arc::clone(&row)), out);
-        self.derive_task_change(before, &row, out);
+        if before.is_waiting() && !row.is_waiting() {
+            self.timers.cancel(&Timer::GiveUpPlacing(row.id));
+        }
+        if is_placed {
+            assert!(row.is_live(), "task {} is placed although it is to stop", row.id);
+            self.emit(Change::TaskPlaced(row.id), out);
+            self.occupy(&row, out);
+        } else {
+            self.derive_task_change(before, &row, out);
+        }
         row
     }
 
     /// The fleet and index side of a task row that appears.
     pub(super) fn derive_new_task(&mut self, row: &Task) {
-        if !row.is_stopped() {
-            let idx = self.derived.fleet.idx(row.instance).expect("a task is on an instance of the fleet");
+        if row.is_waiting() {
+            let timer = Timer::GiveUpPlacing(row.id);
+            self.timers.set(timer, row.created_at.plus_millis(self.config.provisioning_timeout_ms));
+        } else if let Some(instance) = row.instance.filter(|_| !row.is_stopped()) {
+            let idx = self.derived.fleet.idx(instance).expect("a task is on an instance of the fleet");
             let group = self.derived.fleet.group(&row.group);
             self.derived.fleet.add_task(idx, group, &row.reserved);
             if row.is_stopping() {
                 self.derived.fleet.task_stopping(idx, group);
             }
-            self.derived.fleet.set_running(idx, self.image.instance_counts(row.instance).running);
+            self.derived.fleet.set_running(idx, self.image.instance_counts(instance).running);
         } else if let Some(at) = row.stopped_at {
             self.timers.set(Timer::ForgetTask(row.id), at.plus_millis(self.config.retention_ms));
         }
@@ -232,22 +255,13 @@ impl ClusterCore {
     }
 
     fn derive_task_change(&mut self, before: &Task, row: &Task, out: &mut Outbox) {
-        if !before.is_stopped() {
-            self.derive_fleet_change(before, row);
-            self.review_place_of(row);
-        }
         let ends = row.is_stopped() && !before.is_stopped();
-        if mutant!(FreesAtStopping => before.is_live() && !row.is_live(), ends) {
-            self.change_usage(row.instance, &row.reserved, Sign::Minus, out);
+        if let Some(instance) = row.instance {
+            self.derive_change_of_place(before, row, instance, ends, out);
         }
         if ends {
-            self.undelivered.remove(&row.id);
-            self.work.capacity_changed();
             let stopped_at = row.stopped_at.unwrap_or(self.now);
             self.timers.set(Timer::ForgetTask(row.id), stopped_at.plus_millis(self.config.retention_ms));
-        }
-        if before.is_live() && row.is_stopping() {
-            self.sessions.owe_stop(row.instance, row.id);
         }
         if let Some(service) = &row.service {
             let counts_changed = before.last_status != row.last_status;
@@ -257,9 +271,35 @@ impl ClusterCore {
         }
     }
 
-    fn derive_fleet_change(&mut self, before: &Task, row: &Task) {
+    /// What the change of a task means for the instance it is on.
+    fn derive_change_of_place(
+        &mut self,
+        before: &Task,
+        row: &Task,
+        instance: InstanceId,
+        ends: bool,
+        out: &mut Outbox,
+    ) {
+        if !before.is_stopped() {
+            self.derive_fleet_change(before, row, instance);
+            self.review_place_of(row);
+        }
+        if mutant!(FreesAtStopping => before.is_live() && !row.is_live(), ends) {
+            self.change_usage(instance, &row.reserved, Sign::Minus, out);
+        }
+        if ends {
+            self.undelivered.remove(&row.id);
+            self.work.capacity_changed();
+        }
+        if before.is_live() && row.is_stopping() {
+            self.sessions.owe_stop(instance, row.id);
+            self.work.tasks_changed();
+        }
+    }
+
+    fn derive_fleet_change(&mut self, before: &Task, row: &Task, instance: InstanceId) {
         let fleet = &mut self.derived.fleet;
-        let idx = fleet.idx(row.instance).expect("an instance keeps its place while it has tasks");
+        let idx = fleet.idx(instance).expect("an instance keeps its place while it has tasks");
         let group = fleet.find_group(&row.group).expect("a group keeps its place while it has tasks");
         if row.is_stopped() {
             let was_live = if before.is_live() { TaskWasLive::Yes } else { TaskWasLive::No };
@@ -269,7 +309,7 @@ impl ClusterCore {
             fleet.task_stopping(idx, group);
         }
         if before.is_running() != row.is_running() {
-            fleet.set_running(idx, self.image.instance_counts(row.instance).running);
+            fleet.set_running(idx, self.image.instance_counts(instance).running);
         }
     }
 
@@ -279,7 +319,7 @@ impl ClusterCore {
         assert!(row.is_stopped(), "task {id} is forgotten before it is STOPPED");
         self.timers.cancel(&Timer::ForgetTask(id));
         self.emit(Change::TaskRemoved(id), out);
-        if let Some(instance) = self.image.instances.get(&row.instance) {
+        if let Some(instance) = row.instance.and_then(|id| self.image.instances.get(&id)) {
             let mut instance = Instance::clone(instance);
             instance.base_version += VERSION_STEPS_OF_A_STOPPED_TASK;
             self.emit(Change::Instance(Arc::new(instance)), out);
@@ -293,7 +333,8 @@ impl ClusterCore {
         let timer = Timer::TaskHealth(task.id);
         let is_live = mutant!(DecidesOnStaleTasks => !task.is_stopped(), task.is_live());
         let slot = is_live.then(|| {
-            let draining = self.image.instances[&task.instance].status == InstanceStatus::Draining;
+            let on = &self.image.instances[&task.instance.expect("a service's task has an instance")];
+            let draining = on.status == InstanceStatus::Draining;
             let (class, again_at) = classify(task, self.health_rules(task), self.now);
             match again_at {
                 Some(at) => mutant!(HealthTimerIsLost => (), self.timers.set(timer.clone(), at)),

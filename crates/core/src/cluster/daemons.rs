@@ -120,9 +120,7 @@ impl ClusterCore {
 
     /// A task appeared or went on: its own service if that is a daemon, and those that wait for other tasks to go.
     pub(super) fn review_place_of(&mut self, task: &Task) {
-        if self.derived.daemons.coverages.is_empty() {
-            return;
-        }
+        let Some(instance) = task.instance.filter(|_| !self.derived.daemons.coverages.is_empty()) else { return };
         let own = |name: &ServiceName| task.service.as_ref() == Some(name);
         let mut names = Vec::new();
         for (name, coverage) in &mut self.derived.daemons.coverages {
@@ -134,7 +132,7 @@ impl ClusterCore {
             }
         }
         for name in names {
-            self.review(&name, task.instance);
+            self.review(&name, instance);
         }
     }
 

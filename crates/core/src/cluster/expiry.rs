@@ -32,6 +32,7 @@ impl ClusterCore {
                 }
             }
             Timer::Protection(task) => self.end_protection(task, out),
+            Timer::GiveUpPlacing(task) => self.give_up_placing(task, out),
             Timer::StartAgain(service) | Timer::Repeat(service) => self.work.mark(&service),
             Timer::ForgetTask(task) => self.remove_task(task, out),
             Timer::ForgetService(service) => self.forget_service(&service, out),

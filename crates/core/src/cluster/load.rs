@@ -10,7 +10,7 @@ use super::timers::Timers;
 use super::{ClusterConfig, ClusterCore, LoadError, Outbox};
 use crate::CommandError;
 use plimsoll_model::{
-    DeploymentController, DeploymentStatus, Image, Instance, InstanceId, InstanceStatus, Service, ServiceStatus,
+    DeploymentController, DeploymentStatus, Image, Instance, InstanceId, InstanceStatus, Service, ServiceStatus, Task,
     TaskDefinitionId, Timestamp, Usage,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,6 +61,9 @@ impl ClusterCore {
             self.work.mark(&row.name);
         }
         let tasks: Vec<_> = self.image.tasks.values().cloned().collect();
+        for waiting in tasks.iter().filter_map(|row| row.waiting.as_ref()) {
+            self.expressions.parse_constraints(&waiting.placement_constraints)?;
+        }
         tasks.iter().for_each(|row| self.derive_new_task(row));
         let history: Vec<_> = self.image.service_deployments.keys().copied().collect();
         history.into_iter().for_each(|id| self.derive_history(id));
@@ -136,6 +139,19 @@ fn check_deployments(image: &Image, service: &Service) -> Result<(), String> {
     Ok(())
 }
 
+/// A task has an instance, or what it needs to get one; it is PROVISIONING as long as it may still get one (RUN-12).
+fn check_place(task: &Task) -> Result<(), String> {
+    let (id, status) = (task.id, task.last_status.as_str());
+    match (task.instance, &task.waiting) {
+        (Some(_), None) if !task.is_waiting() => Ok(()),
+        (None, Some(_)) if task.is_waiting() == task.is_live() => Ok(()),
+        (Some(instance), None) => Err(format!("task {id} is {status} although it is on instance {instance}")),
+        (None, Some(_)) => Err(format!("task {id} is {status} although it is on no instance")),
+        (Some(_), Some(_)) => Err(format!("task {id} waits for an instance and has one")),
+        (None, None) => Err(format!("task {id} has no instance and does not wait for one")),
+    }
+}
+
 /// The latest instant at which a writer wrote a row, as far as rows say. Times that nodes supplied do not count: a node
 /// whose clock is years ahead must not take the cluster's with it.
 fn newest(image: &Image) -> Option<Timestamp> {
@@ -179,14 +195,13 @@ fn check(image: &Image) -> Result<(), String> {
     let mut used: BTreeMap<InstanceId, Usage> = BTreeMap::new();
     for task in image.tasks.values() {
         defined(&task.definition, format!("task {}", task.id))?;
-        if task.is_stopped() {
-            continue;
-        }
-        let on = image.instances.get(&task.instance).filter(|row| row.status != InstanceStatus::Inactive);
+        check_place(task)?;
+        let Some(instance) = task.instance.filter(|_| !task.is_stopped()) else { continue };
+        let on = image.instances.get(&instance).filter(|row| row.status != InstanceStatus::Inactive);
         if on.is_none() {
-            return Err(format!("task {} is on instance {}, which is gone", task.id, task.instance));
+            return Err(format!("task {} is on instance {instance}, which is gone", task.id));
         }
-        let sum = used.entry(task.instance).or_default();
+        let sum = used.entry(instance).or_default();
         sum.cpu_units += u64::from(task.reserved.cpu_units);
         sum.memory_mib += u64::from(task.reserved.memory_mib);
     }

@@ -20,7 +20,7 @@ impl ClusterCore {
     pub(super) fn observe(&mut self, instance: InstanceId, report: TaskReport, out: &mut Outbox) {
         let known = self.image.tasks.get(&report.task).cloned();
         match known {
-            Some(task) if task.instance == instance && mutant!(ResurrectsStopped => true, !task.is_stopped()) => {
+            Some(task) if task.instance == Some(instance) && mutant!(ResurrectsStopped => true, !task.is_stopped()) => {
                 self.observe_task(&task, &report, out);
             }
             Some(_) | None => {

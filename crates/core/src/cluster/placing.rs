@@ -59,6 +59,14 @@ impl ClusterCore {
         reasons
     }
 
+    /// Whether any instance takes such a task.
+    pub(super) fn fits_somewhere(&mut self, blueprint: &Blueprint, needs: &Requirements) -> bool {
+        let group = self.derived.fleet.group(&blueprint.group);
+        let explanation = self.derived.fleet.explain(&request(blueprint, needs, group), 1);
+        self.derived.fleet.release_group(group);
+        !explanation.candidates.is_empty()
+    }
+
     /// Whether one named instance takes such a task (RUN-11).
     pub(super) fn check(
         &mut self,
@@ -79,9 +87,17 @@ impl ClusterCore {
         reserved: Reserved,
         out: &mut Outbox,
     ) -> Arc<Task> {
-        let row = Task {
+        let mut row = self.without_place(blueprint);
+        settle(&mut row, self.derived.fleet.instance(idx), reserved, &blueprint.definition);
+        self.create_task(row, &blueprint.definition, out)
+    }
+
+    /// Such a task before it has an instance; the caller writes it.
+    pub(super) fn without_place(&mut self, blueprint: &Blueprint) -> Task {
+        Task {
             id: self.new_task_id(),
-            instance: self.derived.fleet.instance(idx),
+            instance: None,
+            waiting: None,
             definition: blueprint.definition.id.clone(),
             service: blueprint.service.clone(),
             deployment: blueprint.deployment,
@@ -89,14 +105,14 @@ impl ClusterCore {
             started_by: blueprint.started_by.clone(),
             launch_type: blueprint.launch_type,
             capacity_provider: blueprint.capacity_provider.clone(),
-            containers: containers(&blueprint.definition, blueprint.overrides.as_deref(), &reserved),
-            reserved,
+            containers: containers(&blueprint.definition, blueprint.overrides.as_deref(), &Reserved::default()),
+            reserved: Reserved::default(),
             overrides: blueprint.overrides.clone(),
             enable_execute_command: blueprint.enable_execute_command,
             created_at: self.now,
             version: 1,
             desired_status: DesiredStatus::Running,
-            last_status: TaskStatus::Pending,
+            last_status: TaskStatus::Provisioning,
             health: HealthStatus::Unknown,
             stop_code: None,
             stopped_reason: None,
@@ -108,8 +124,7 @@ impl ClusterCore {
             stopped_at: None,
             protected_until: None,
             tags: blueprint.tags.clone(),
-        };
-        self.create_task(row, &blueprint.definition, out)
+        }
     }
 
     fn new_task_id(&mut self) -> TaskId {
@@ -179,6 +194,15 @@ fn request<'a>(blueprint: &'a Blueprint, needs: &'a Requirements, group: plimsol
         takes_kept_room: needs.takes_kept_room,
         capacity_provider: blueprint.capacity_provider.as_deref(),
     }
+}
+
+/// Gives a task without an instance one, and what it holds there.
+pub(super) fn settle(row: &mut Task, instance: InstanceId, reserved: Reserved, definition: &TaskDefinition) {
+    row.instance = Some(instance);
+    row.waiting = None;
+    row.last_status = TaskStatus::Pending;
+    row.containers = containers(definition, row.overrides.as_deref(), &reserved);
+    row.reserved = reserved;
 }
 
 /// In the definition's order; the GPUs of the task are dealt to the containers that ask for some (RES-4).

@@ -7,6 +7,8 @@
 //! Before them `judge` gives up a deployment that failed too often; one that was given up has `tend_failed` in place of
 //! the stages.
 //! A DAEMON service has stages of its own (`daemon`) and the same end.
+//!
+//! After the services come the tasks that wait for an instance (`provisioning`).
 
 mod bounds;
 mod clear;
@@ -26,7 +28,7 @@ mod task_sets;
 mod work;
 
 pub use bounds::{RolloutBounds, rollout_bounds};
-pub(super) use work::Work;
+pub(super) use work::{Look, Work};
 
 use super::stopping::StopBecause;
 use super::timers::Timer;
@@ -97,6 +99,7 @@ impl ClusterCore {
             passes_left -= 1;
             self.reconcile_service(&name, &mut budget, out);
         }
+        self.place_waiting_tasks(&mut budget, out);
         self.work.end_step();
     }
 

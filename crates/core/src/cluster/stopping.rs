@@ -32,8 +32,8 @@ impl StopBecause {
 }
 
 impl ClusterCore {
-    /// Once is enough: a task that is to stop already keeps its first reason. One that no node was told of is
-    /// STOPPED here and now (TL-6); any other holds its resources until its node says so (D-6).
+    /// Once is enough: a task that is to stop already keeps its first reason. One that no node was told of, or that
+    /// has none yet, is STOPPED here and now (TL-6); any other holds its resources until its node says so (D-6).
     pub(super) fn stop_task(&mut self, task: &Arc<Task>, because: StopBecause, out: &mut Outbox) -> Arc<Task> {
         if !task.is_live() {
             return Arc::clone(task);
@@ -43,7 +43,8 @@ impl ClusterCore {
         row.stop_code = Some(because.code);
         row.stopped_reason = Some(because.reason);
         row.stopping_at = Some(self.now);
-        if mutant!(StopsWithoutAsking => true, self.undelivered.contains(&row.id)) {
+        let nobody_knows = row.instance.is_none() || self.undelivered.contains(&row.id);
+        if mutant!(StopsWithoutAsking => true, nobody_knows) {
             row.last_status = TaskStatus::Stopped;
             row.stopped_at = Some(self.now);
             for container in &mut row.containers {

@@ -21,6 +21,8 @@ pub(super) enum Timer {
     /// The back-off of a deployment is over, or a message may be repeated: look at the service again.
     StartAgain(ServiceName),
     Repeat(ServiceName),
+    /// A task has waited long enough for an instance (RUN-12).
+    GiveUpPlacing(TaskId),
     ForgetTask(TaskId),
     ForgetService(ServiceName),
     ForgetServiceDeployment(DeploymentId),
@@ -34,6 +36,7 @@ impl Timer {
         matches!(
             self,
             Timer::Protection(_)
+                | Timer::GiveUpPlacing(_)
                 | Timer::ForgetTask(_)
                 | Timer::ForgetService(_)
                 | Timer::ForgetServiceDeployment(_)

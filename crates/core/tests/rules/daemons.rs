@@ -71,7 +71,7 @@ fn assert_covered(world: &World, revision: u32) {
         .filter(|row| row.status == InstanceStatus::Active && row.agent_connected)
         .map(|row| row.id)
         .collect();
-    let found: Vec<InstanceId> = live(image).map(|task| task.instance).collect();
+    let found: Vec<InstanceId> = live(image).filter_map(|task| task.instance).collect();
     assert_eq!(found.iter().copied().collect::<BTreeSet<_>>(), wanted);
     assert_eq!(found.len(), wanted.len(), "two on one instance");
     assert!(live(image).all(|task| task.definition.revision == revision && task.is_running()));

@@ -7,6 +7,7 @@ mod daemons;
 mod found_by_simulation;
 mod harness;
 mod history;
+mod provisioning;
 mod rehearsal;
 mod rollout_model;
 mod rollout_table;

@@ -79,7 +79,7 @@ fn what_is_rehearsed_is_what_happens() {
             world.command(command).unwrap();
             world.settle();
             let new = world.committed.tasks.values().filter(|task| !known.contains(&task.id));
-            let happened = places(new.map(|task| (&task.definition, task.instance)));
+            let happened = places(new.map(|task| (&task.definition, task.instance.unwrap())));
             let moves = || shown.steps.iter().flat_map(|step| &step.started);
             assert_eq!(places(moves().map(|one| (&one.definition, one.instance))), happened, "{what}");
             let stopped: usize = shown.steps.iter().map(|step| step.stopped.len()).sum();

@@ -20,6 +20,7 @@ fn run_command(world: &World) -> Command {
         count: 1,
         launch: launch(),
         capacity_provider_strategy: plimsoll_core::command::StrategyChoice::LaunchType,
+        scaled_providers: Default::default(),
         placement_constraints: Vec::new(),
         placement_strategy: Vec::new(),
         client_token: None,

@@ -64,6 +64,7 @@ impl Life {
             placement_strategy: Vec::new(),
             client_token: None,
             capacity_provider_strategy: StrategyChoice::LaunchType,
+            scaled_providers: Default::default(),
         })));
         *self.world.committed.tasks.keys().next().unwrap()
     }

@@ -3,10 +3,11 @@
 use super::input::{distinct, invalid};
 use crate::Context;
 use crate::error_map::store_error;
-use crate::resolve;
-use plimsoll_core::command::AssociatedProviders;
+use crate::resolve::{self, ActiveCluster};
+use plimsoll_core::command::{AssociatedProviders, StrategyChoice};
 use plimsoll_ecs_api::{ApiError, types};
-use plimsoll_model::CapacityProviderStrategyItem;
+use plimsoll_model::{BUILT_IN_CAPACITY_PROVIDERS, CapacityProviderStrategyItem};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const NOT_ASSOCIATED: &str = "The specified capacity provider strategy cannot contain a capacity provider that is not \
@@ -68,6 +69,30 @@ pub(super) async fn check_known(context: &Context, association: &AssociatedProvi
     }
 }
 
+/// Those of a request's tasks that a group is scaled for (RUN-12). Of a cluster whose default strategy decides, all it
+/// has are looked at: which of them that strategy names may change before the request is carried out.
+pub(super) async fn scaled(
+    context: &Context,
+    cluster: &ActiveCluster,
+    strategy: &StrategyChoice,
+) -> Result<BTreeSet<Arc<str>>, ApiError> {
+    let asked: Vec<Arc<str>> = match strategy {
+        StrategyChoice::LaunchType => Vec::new(),
+        StrategyChoice::Given(items) => items.iter().map(|item| Arc::clone(&item.provider)).collect(),
+        StrategyChoice::ClusterDefault => {
+            cluster.read(|image| image.cluster.as_ref().map(|row| row.capacity_providers.clone()))?.unwrap_or_default()
+        }
+    };
+    let mut scaled = BTreeSet::new();
+    for name in asked.into_iter().filter(|name| !BUILT_IN_CAPACITY_PROVIDERS.contains(&&**name)) {
+        let row = context.control.capacity_providers().get(&context.namespace, &name).await;
+        if row.map_err(|error| store_error(&error))?.is_some_and(|row| row.is_scaled()) {
+            scaled.insert(name);
+        }
+    }
+    Ok(scaled)
+}
+
 /// The answer to changing or deleting one that is not there.
 pub(super) fn does_not_exist() -> ApiError {
     ApiError::client("The specified capacity provider does not exist. Specify a valid name or ARN and try again.")
@@ -75,7 +100,7 @@ pub(super) fn does_not_exist() -> ApiError {
 
 /// What is there without having been created stays as it is (SVC-57).
 pub(super) fn check_not_built_in(name: &str) -> Result<(), ApiError> {
-    if plimsoll_model::BUILT_IN_CAPACITY_PROVIDERS.contains(&name) {
+    if BUILT_IN_CAPACITY_PROVIDERS.contains(&name) {
         let text = format!("The capacity provider {name} is reserved and cannot be updated or deleted.");
         return Err(ApiError::client(text));
     }

@@ -67,7 +67,7 @@ impl Filter {
 
     fn fits(&self, task: &Task) -> bool {
         self.desired == Some(task.desired_status)
-            && self.instance.is_none_or(|instance| task.instance == instance)
+            && self.instance.is_none_or(|instance| task.instance == Some(instance))
             && self.service.as_ref().is_none_or(|service| task.service.as_ref() == Some(service))
             && self.family.as_ref().is_none_or(|family| task.definition.family.as_str() == family)
             && self.started_by.as_ref().is_none_or(|started_by| task.started_by.as_deref() == Some(started_by))

@@ -4,7 +4,7 @@ use super::definitions::{self, UsedBy};
 use super::input::{non_empty, unsigned};
 use super::launch::{self, Capacity};
 use super::task_launch::{self, LaunchMembers, LaunchRequest};
-use super::{fingerprint, placement};
+use super::{capacity, fingerprint, placement};
 use crate::Context;
 use crate::resolve;
 use plimsoll_core::{Command, command};
@@ -14,13 +14,13 @@ use serde_json::Value;
 pub(super) async fn run(context: &Context, input: &Value) -> Result<types::RunTaskResponse, ApiError> {
     let request: types::RunTaskRequest = parse(input.clone())?;
     let (constraints, strategies) = (request.placement_constraints, request.placement_strategy);
-    let capacity = Capacity {
+    let asked = Capacity {
         launch_type: request.launch_type.as_deref(),
         capacity_provider_strategy: request.capacity_provider_strategy.as_ref(),
         platform_version: request.platform_version.as_deref(),
         places: non_empty(constraints.as_ref()) || non_empty(strategies.as_ref()),
     };
-    let chosen = launch::choose(context, &capacity)?;
+    let chosen = launch::choose(context, &asked)?;
     let placement_constraints = placement::constraints(&constraints.unwrap_or_default())?;
     let placement_strategy = placement::strategies(&strategies.unwrap_or_default())?;
     let token = request.client_token.filter(|token| !token.is_empty());
@@ -43,11 +43,13 @@ pub(super) async fn run(context: &Context, input: &Value) -> Result<types::RunTa
     let cluster = resolve::cluster(context, request.cluster.as_deref())?;
     let definition = definitions::usable(context, reference.as_ref(), UsedBy::Tasks).await?;
     let launch = launch.on(&definition, &cluster.arns.key.name)?;
+    let scaled_providers = capacity::scaled(context, &cluster, &chosen.strategy).await?;
     let command = command::RunTask {
         definition,
         count: request.count.map_or(1, unsigned),
         launch,
         capacity_provider_strategy: chosen.strategy,
+        scaled_providers,
         placement_constraints,
         placement_strategy,
         client_token,

@@ -21,24 +21,25 @@ impl TaskView {
         TaskView {
             row: Arc::clone(row),
             definition: image.definitions.get(&row.definition).cloned(),
-            instance: image.instances.get(&row.instance).cloned(),
+            instance: row.instance.and_then(|id| image.instances.get(&id)).cloned(),
         }
     }
 
     pub(crate) fn render(&self, arns: &Arns, tags: ShowTags) -> types::Task {
         let row = &*self.row;
+        let (cpu_units, memory_mib) = self.size();
         types::Task {
             task_arn: Some(arns.task(row.id)),
             cluster_arn: Some(arns.cluster()),
-            container_instance_arn: Some(arns.instance(row.instance)),
+            container_instance_arn: row.instance.map(|id| arns.instance(id)),
             task_definition_arn: Some(arns.definition(&row.definition)),
             group: text(&row.group),
             started_by: row.started_by.as_ref().and_then(text),
             launch_type: Some(row.launch_type.as_str().into()),
             capacity_provider_name: row.capacity_provider.as_ref().and_then(text),
             availability_zone: self.instance_attribute("ecs.availability-zone"),
-            cpu: Some(row.reserved.cpu_units.to_string()),
-            memory: Some(row.reserved.memory_mib.to_string()),
+            cpu: Some(cpu_units.to_string()),
+            memory: Some(memory_mib.to_string()),
             desired_status: Some(row.desired_status.as_str().into()),
             last_status: Some(row.last_status.as_str().into()),
             health_status: Some(row.health.as_str().into()),
@@ -60,6 +61,17 @@ impl TaskView {
             inference_accelerators: Some(Vec::new()),
             tags: Some(tags.of(&row.tags)),
             ..Default::default()
+        }
+    }
+
+    /// What it holds, and what it will hold as long as it has no instance (RUN-12).
+    fn size(&self) -> (u32, u32) {
+        match &self.definition {
+            Some(definition) if self.row.instance.is_none() => {
+                let demand = plimsoll_placement::demand(definition, self.row.overrides.as_deref());
+                (demand.cpu_units, demand.memory_mib)
+            }
+            _ => (self.row.reserved.cpu_units, self.row.reserved.memory_mib),
         }
     }
 

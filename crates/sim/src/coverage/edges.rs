@@ -41,8 +41,9 @@ fn task(from: TaskStatus, to: TaskStatus) -> bool {
         Running => matches!(to, Stopping | Stopped),
         Stopping => to == Stopped,
         Stopped => false,
+        Provisioning => matches!(to, Pending | Stopped),
         // Of load balancers and network interfaces, which no node here has.
-        Provisioning | Activating | Deactivating | Deprovisioning => false,
+        Activating | Deactivating | Deprovisioning => false,
     }
 }
 

@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 /// never gives a provider more than it would have if all desired tasks were shared out anew.
 pub(super) fn svc_56_new_tasks_follow_the_strategy(step: &Step, coverage: &mut Coverage) -> Result<(), Broken> {
     let mut shares = BTreeSet::new();
-    for task in step.tasks_created() {
+    for task in step.tasks_placed() {
         let Some(provider) = &task.capacity_provider else { continue };
         coverage.count("task placed by a strategy");
-        let row = step.after.instances.get(&task.instance);
+        let row = step.after.instance_of(task);
         let belongs_to = row.and_then(|row| row.attribute(CAPACITY_PROVIDER_ATTRIBUTE));
         require(belongs_to == Some(&**provider), "SVC-56", || {
             format!("{} of provider {provider} is on {row:?}", task.id)
@@ -34,7 +34,7 @@ pub(super) fn svc_56_new_tasks_follow_the_strategy(step: &Step, coverage: &mut C
                 && task.capacity_provider.as_ref() == Some(provider)
                 && task.is_live()
                 && task.health != HealthStatus::Unhealthy
-                && step.after.instances.get(&task.instance).is_some_and(|row| stays(row.status))
+                && step.after.instance_of(task).is_some_and(|row| stays(row.status))
         };
         let has = step.after.tasks_of_service(&service.name).filter(counts).count();
         let share = share(deployment.capacity_provider_strategy(), provider, deployment.desired_count);

@@ -20,9 +20,9 @@ pub(super) fn i_6_one_task_per_instance(step: &Step, coverage: &mut Coverage) ->
         coverage.count("daemon task created");
         let shares =
             |other: &&std::sync::Arc<Task>| other.id != task.id && other.service == task.service && !other.is_stopped();
-        let other = step.after.tasks_of_instance(task.instance).find(shares);
+        let other = step.tasks_beside(task).find(shares);
         require(other.is_none(), "I-6", || format!("{} was placed beside {:?}", task.id, other.map(|one| one.id)))?;
-        let row = step.after.instances.get(&task.instance);
+        let row = step.after.instance_of(task);
         let suits = row.is_some_and(|row| row.status == InstanceStatus::Active && suits(step.after, service, row));
         require(suits, "I-6", || format!("{} of {service:?} was placed on {row:?}", task.id))?;
     }
@@ -39,7 +39,7 @@ pub(super) fn i_6_one_task_per_instance(step: &Step, coverage: &mut Coverage) ->
 
 /// SVC-42: from a DRAINING instance a daemon that runs goes when no replica is left there.
 fn i_6_daemons_leave_last(step: &Step, task: &Task, coverage: &mut Coverage) -> Result<(), Broken> {
-    let drains = step.after.instances.get(&task.instance).is_some_and(|row| row.status == InstanceStatus::Draining);
+    let drains = step.after.instance_of(task).is_some_and(|row| row.status == InstanceStatus::Draining);
     let service = task.service.as_ref().and_then(|name| step.after.services.get(name));
     let deleted = service.is_some_and(|row| row.status != plimsoll_model::ServiceStatus::Active);
     if !drains || deleted || !task.is_running() {
@@ -50,7 +50,7 @@ fn i_6_daemons_leave_last(step: &Step, task: &Task, coverage: &mut Coverage) -> 
         let service = other.service.as_ref().and_then(|name| step.after.services.get(name));
         !other.is_stopped() && service.is_some_and(|service| !is_daemon(service))
     };
-    let left = step.after.tasks_of_instance(task.instance).find(is_replica);
+    let left = step.tasks_beside(task).find(is_replica);
     require(left.is_none(), "SVC-42", || format!("{} left before {:?}", task.id, left.map(|one| one.id)))
 }
 

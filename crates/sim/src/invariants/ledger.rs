@@ -47,20 +47,9 @@ impl Ledger {
         if row.is_stopped() {
             return Ok(());
         }
-        let holding = self.instances.entry(row.instance).or_default();
-        for port in &row.reserved.ports {
-            let other = holding.ports.insert(*port, row.id);
-            require(other.is_none(), "I-2", || {
-                format!("{port:?} of {} is held by {} and by {other:?}", row.instance, row.id)
-            })?;
+        if let Some(instance) = row.instance {
+            self.hold(instance, row)?;
         }
-        for gpu in &row.reserved.gpus {
-            let other = holding.gpus.insert(Arc::clone(gpu), row.id);
-            require(other.is_none(), "I-1", || format!("GPU {gpu} of {} is held twice", row.instance))?;
-        }
-        holding.used.cpu_units += u64::from(row.reserved.cpu_units);
-        holding.used.memory_mib += u64::from(row.reserved.memory_mib);
-        count(&mut holding.counts, row, |number| *number += 1);
         if let Some(service) = &row.service {
             count(self.services.entry(service.clone()).or_default(), row, |number| *number += 1);
         }
@@ -68,9 +57,27 @@ impl Ledger {
         Ok(())
     }
 
+    fn hold(&mut self, instance: InstanceId, row: &Task) -> Result<(), Broken> {
+        let holding = self.instances.entry(instance).or_default();
+        for port in &row.reserved.ports {
+            let other = holding.ports.insert(*port, row.id);
+            require(other.is_none(), "I-2", || {
+                format!("{port:?} of {instance} is held by {} and by {other:?}", row.id)
+            })?;
+        }
+        for gpu in &row.reserved.gpus {
+            let other = holding.gpus.insert(Arc::clone(gpu), row.id);
+            require(other.is_none(), "I-1", || format!("GPU {gpu} of {instance} is held twice"))?;
+        }
+        holding.used.cpu_units += u64::from(row.reserved.cpu_units);
+        holding.used.memory_mib += u64::from(row.reserved.memory_mib);
+        count(&mut holding.counts, row, |number| *number += 1);
+        Ok(())
+    }
+
     pub fn remove(&mut self, task: TaskId) {
         let Some(row) = self.open.remove(&task) else { return };
-        if let Some(holding) = self.instances.get_mut(&row.instance) {
+        if let Some(holding) = row.instance.and_then(|id| self.instances.get_mut(&id)) {
             row.reserved.ports.iter().for_each(|port| {
                 holding.ports.remove(port);
             });

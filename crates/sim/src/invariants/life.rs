@@ -11,17 +11,21 @@ use std::collections::BTreeMap;
 /// What rows were when they were first stored, over all cores.
 #[derive(Debug, Default)]
 pub(super) struct Lifetimes {
-    tasks: BTreeMap<TaskId, (InstanceId, TaskDefinitionId)>,
+    tasks: BTreeMap<TaskId, (Option<InstanceId>, TaskDefinitionId)>,
 }
 
 impl Lifetimes {
-    /// I-10: a task's instance, definition and deployment never change; an id is never given twice.
+    /// I-10: a task's definition and deployment never change, nor its instance once it has one; an id is never given
+    /// twice.
     pub fn i_10_identity_of_rows_never_changes(&mut self, batch: &Batch) -> Result<(), Broken> {
         for task in batch.tasks_created.values() {
             let before = self.tasks.insert(task.id, (task.instance, task.definition.clone()));
             require(before.is_none(), "I-10", || format!("{} was created twice", task.id))?;
         }
         for task in batch.tasks_updated.values() {
+            if let Some((instance @ None, _)) = self.tasks.get_mut(&task.id) {
+                *instance = task.instance;
+            }
             let same = self.tasks.get(&task.id) == Some(&(task.instance, task.definition.clone()));
             require(same, "I-10", || format!("{} is another task than before", task.id))?;
         }
@@ -98,7 +102,7 @@ pub(super) fn i_28_no_row_hangs_in_the_air(step: &Step) -> Result<(), Broken> {
     for change in step.changes {
         match change {
             Change::TaskCreated(row) => {
-                let on = after.instances.contains_key(&row.instance);
+                let on = row.instance.is_none_or(|id| after.instances.contains_key(&id));
                 let deployment = row.deployment.is_none_or(|id| after.deployments.contains_key(&id));
                 let service = row.service.as_ref().is_none_or(|name| after.services.contains_key(name));
                 require(on && deployment && service, "I-28", || format!("{row:?} belongs to what does not exist"))?;
@@ -134,8 +138,9 @@ pub(super) fn digest(change: &Change) -> u64 {
         Change::DeploymentRemoved(_) => 8,
         Change::ServiceDeployment(row) => row.id.as_u64() ^ (row.status as u64).rotate_left(48),
         Change::ServiceDeploymentRemoved(id) => id.as_u64() ^ 9,
-        Change::TaskCreated(row) => half(row.id.as_u128()) ^ half(row.instance.as_u128()),
+        Change::TaskCreated(row) => half(row.id.as_u128()) ^ half(row.instance.map_or(0, |id| id.as_u128())),
         Change::TaskUpdated(row) => half(row.id.as_u128()) ^ row.version.rotate_left(32) ^ row.last_status as u64,
+        Change::TaskPlaced(id) => half(id.as_u128()) ^ 10,
         Change::TaskRemoved(id) => half(id.as_u128()) ^ 11,
         Change::Event(row) => half(row.id) ^ row.sequence,
         Change::EventRemoved(_, sequence) => sequence ^ 13,
@@ -150,6 +155,7 @@ pub(super) fn digest(change: &Change) -> u64 {
 pub(super) fn cover(step: &Step, coverage: &mut Coverage) {
     for change in step.changes {
         match change {
+            Change::TaskCreated(row) if row.is_waiting() => coverage.count("task waits for an instance"),
             Change::TaskCreated(_) => coverage.count("task created"),
             Change::TaskUpdated(row) => {
                 let Some(before) = step.before.tasks.get(&row.id) else { continue };

@@ -14,6 +14,7 @@ mod loss;
 mod memory;
 mod node;
 mod placement;
+pub(crate) mod provisioning;
 pub(crate) mod rest;
 mod service;
 mod task_sets;
@@ -96,6 +97,22 @@ impl Step<'_> {
         })
     }
 
+    /// As they were when they got their instance: created with it, or after waiting for it.
+    pub fn tasks_placed(&self) -> impl Iterator<Item = &Arc<Task>> {
+        self.changes.iter().enumerate().filter_map(|(at, change)| match change {
+            Change::TaskCreated(row) => Some(row).filter(|row| row.instance.is_some()),
+            Change::TaskUpdated(row) => {
+                Some(row).filter(|row| self.changes.get(at + 1) == Some(&Change::TaskPlaced(row.id)))
+            }
+            _ => None,
+        })
+    }
+
+    /// All of its instance, itself included.
+    pub fn tasks_beside(&self, task: &Task) -> impl Iterator<Item = &Arc<Task>> {
+        task.instance.into_iter().flat_map(|instance| self.after.tasks_of_instance(instance))
+    }
+
     pub fn tasks_updated(&self) -> impl Iterator<Item = &Arc<Task>> {
         self.changes.iter().filter_map(|change| match change {
             Change::TaskUpdated(row) => Some(row),
@@ -148,6 +165,7 @@ impl Checker {
                 Change::TaskCreated(row) => {
                     self.tasks.insert(row.id, Arc::clone(row));
                 }
+                Change::TaskPlaced(id) => self.tasks.extend(after.tasks.get(id).map(|row| (*id, Arc::clone(row)))),
                 Change::Instance(row) if row.lost || row.status == InstanceStatus::Inactive => {
                     self.given_up.insert(row.id);
                 }
@@ -198,6 +216,7 @@ fn check(step: &Step, ledger: &Ledger, coverage: &mut Coverage) -> Result<(), Br
     ledger.i_1_reservations_fit(step)?;
     placement::i_4_constraints_hold_at_placement(step)?;
     placement::i_5_tasks_go_to_instances_that_take_them(step)?;
+    provisioning::run_12_what_waits_holds_nothing(step)?;
     daemon::i_6_one_task_per_instance(step, coverage)?;
     capacity::svc_56_new_tasks_follow_the_strategy(step, coverage)?;
     service::i_8_no_start_beyond_the_maximum(step)?;
@@ -224,12 +243,12 @@ fn touched(changes: &[Change], before: &Image) -> (BTreeSet<InstanceId>, BTreeSe
     for change in changes {
         match change {
             Change::TaskCreated(row) | Change::TaskUpdated(row) => {
-                instances.insert(row.instance);
+                instances.extend(row.instance);
                 services.extend(row.service.clone());
             }
             Change::TaskRemoved(id) => {
                 if let Some(row) = before.tasks.get(id) {
-                    instances.insert(row.instance);
+                    instances.extend(row.instance);
                     services.extend(row.service.clone());
                 }
             }
@@ -249,6 +268,7 @@ fn touched(changes: &[Change], before: &Image) -> (BTreeSet<InstanceId>, BTreeSe
                 services.insert(row.service.clone());
             }
             Change::Cluster(_)
+            | Change::TaskPlaced(_)
             | Change::InstanceRemoved(_)
             | Change::ServiceRemoved(_)
             | Change::DeploymentRemoved(_)

@@ -52,10 +52,10 @@ impl World {
                 detail: format!("n{node} starts {}, which nobody ever wanted", short(container)),
             });
         };
-        require(Some(row.instance) == this.identity.instance, "I-18", || {
-            format!("n{node} starts {} of instance {}", short(container), row.instance)
+        require(row.instance.is_some() && row.instance == this.identity.instance, "I-18", || {
+            format!("n{node} starts {} of instance {:?}", short(container), row.instance)
         })?;
-        let given_up = self.given_up(row.instance);
+        let given_up = row.instance.is_some_and(|instance| self.given_up(instance));
         let is_over = stored.is_none_or(|row| row.is_stopped());
         require(!is_over || given_up, "I-20", || {
             format!("n{node} starts {}, which is STOPPED: {:?}", short(container), row.stopped_reason)
@@ -67,7 +67,8 @@ impl World {
         let this = &mut self.nodes[node];
         this.memory.stops(container.task);
         let row = self.control.stored.tasks.get(&container.task);
-        let wanted = row.is_some_and(|row| row.is_live() && Some(row.instance) == this.identity.instance);
+        let wanted =
+            row.is_some_and(|row| row.is_live() && row.instance.is_some() && row.instance == this.identity.instance);
         require(!wanted || this.memory.has_trouble(container.task), "I-33", || {
             format!("n{node} stops {}, which is wanted and well", short(container))
         })
@@ -98,10 +99,9 @@ impl World {
     /// I-22: and the row has the code with which each of its processes really ended.
     pub(crate) fn check_stopped(&self, batch: &Batch) -> Result<(), Broken> {
         for task in batch.tasks_updated.values().filter(|task| task.is_stopped()) {
-            if self.given_up(task.instance) {
-                continue;
-            }
-            let Some(node) = self.node_of_instance(task.instance) else { continue };
+            // What never had an instance was never anywhere.
+            let Some(instance) = task.instance.filter(|instance| !self.given_up(*instance)) else { continue };
+            let Some(node) = self.node_of_instance(instance) else { continue };
             let this = &self.nodes[node];
             require(!this.runtime.is_alive(task.id), "I-18", || {
                 format!("{} is STOPPED and runs on n{node}: {:?}", task.id, task.stopped_reason)

@@ -13,22 +13,25 @@ pub(super) fn ended(before: &Task, after: &Task) -> bool {
 
 /// I-4: at its placement a task of a group with distinctInstance is alone on its instance, and every memberOf holds.
 pub(super) fn i_4_constraints_hold_at_placement(step: &Step) -> Result<(), Broken> {
-    for task in step.tasks_created() {
+    for task in step.tasks_placed() {
         let service = task.service.as_ref().and_then(|name| step.after.services.get(name));
-        for constraint in service.into_iter().flat_map(|service| &service.placement_constraints) {
+        let of_service = service.into_iter().flat_map(|service| &service.placement_constraints);
+        let waited = step.before.tasks.get(&task.id).and_then(|before| before.waiting.as_ref());
+        let of_request = waited.into_iter().flat_map(|waiting| &waiting.placement_constraints);
+        for constraint in of_service.chain(of_request) {
             match constraint {
                 PlacementConstraint::DistinctInstance => {
                     let shares = |other: &&std::sync::Arc<Task>| {
                         other.id != task.id && other.group == task.group && !other.is_stopped()
                     };
-                    let other = step.after.tasks_of_instance(task.instance).find(shares);
+                    let other = step.tasks_beside(task).find(shares);
                     require(other.is_none(), "I-4", || {
                         format!("{} was placed beside {:?} of its group", task.id, other.map(|one| one.id))
                     })?;
                 }
                 PlacementConstraint::MemberOf(expression) => {
                     let wanted = expression.split_once(" == ").map(|(_, zone)| zone);
-                    let zone = step.after.instances.get(&task.instance).and_then(|row| row.attribute(ZONE));
+                    let zone = step.after.instance_of(task).and_then(|row| row.attribute(ZONE));
                     require(wanted == zone, "I-4", || format!("{} wants zone {wanted:?} and is in {zone:?}", task.id))?;
                 }
             }
@@ -37,11 +40,14 @@ pub(super) fn i_4_constraints_hold_at_placement(step: &Step) -> Result<(), Broke
     Ok(())
 }
 
-/// I-5: a task is placed on an ACTIVE, connected instance that has the attributes it requires, and never moves.
+/// I-5: a task is placed on an ACTIVE, connected instance that has the attributes it requires, and never moves. One that
+/// waits is placed once.
 pub(super) fn i_5_tasks_go_to_instances_that_take_them(step: &Step) -> Result<(), Broken> {
     for task in step.tasks_created() {
         require(!step.before.tasks.contains_key(&task.id), "I-5", || format!("{} was created twice", task.id))?;
-        let row = step.after.instances.get(&task.instance);
+    }
+    for task in step.tasks_placed() {
+        let row = step.after.instance_of(task);
         let takes = row.is_some_and(|row| row.status == InstanceStatus::Active && row.agent_connected && !row.lost);
         require(takes, "I-5", || format!("{} was placed on {row:?}", task.id))?;
         let required = step.after.definitions.get(&task.definition).map(|one| &one.requires_attributes);
@@ -51,8 +57,9 @@ pub(super) fn i_5_tasks_go_to_instances_that_take_them(step: &Step) -> Result<()
     }
     for task in step.tasks_updated() {
         let before = step.before.tasks.get(&task.id);
-        let moved = before.is_some_and(|before| before.instance != task.instance);
-        require(!moved, "I-5", || format!("{} moved to {}", task.id, task.instance))?;
+        let was_on = before.and_then(|before| before.instance);
+        let stays = was_on.is_none() || was_on == task.instance;
+        require(stays, "I-5", || format!("{} moved from {was_on:?} to {:?}", task.id, task.instance))?;
     }
     Ok(())
 }

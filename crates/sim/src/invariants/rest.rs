@@ -93,7 +93,7 @@ pub(crate) fn what_is_missing(world: &World) -> String {
 /// I-12: a task that is RUNNING for the control plane has a living container on its machine.
 fn i_12_running_tasks_run(world: &World) -> Result<(), Broken> {
     for task in world.control.committed.tasks.values().filter(|task| task.is_running()) {
-        let node = world.node_of_instance(task.instance);
+        let node = task.instance.and_then(|instance| world.node_of_instance(instance));
         let alive = node.is_some_and(|node| world.nodes[node].runtime.is_alive(task.id));
         require(alive, "I-12", || format!("{} is RUNNING and nothing of it runs", task.id))?;
     }
@@ -108,7 +108,7 @@ fn i_12_nothing_is_left_undone(world: &World) -> Result<(), Broken> {
     let served = |task: &&Arc<Task>| task.service.as_ref().is_some_and(|name| !given_up(name));
     for task in image.tasks.values().filter(|task| task.is_live()).filter(served) {
         require(task.health != HealthStatus::Unhealthy, "I-12", || format!("{} stays UNHEALTHY", task.id))?;
-        let row = image.instances.get(&task.instance);
+        let row = image.instance_of(task);
         let stays = row.is_some_and(|row| row.status == InstanceStatus::Active && !row.lost && row.agent_connected);
         require(stays, "I-12", || format!("{} stays on {row:?}", task.id))?;
     }
@@ -134,7 +134,8 @@ fn i_21_no_orphans(world: &World) -> Result<(), Broken> {
         for (container, state) in node.runtime.states() {
             let row = world.control.committed.tasks.get(&container.task);
             let kept = |row: &Arc<Task>| !row.is_stopped() || world.true_age_ms(row.stopped_at) < world.leftovers_ms();
-            let owned = row.is_some_and(|row| kept(row) && Some(row.instance) == node.identity.instance);
+            let owned =
+                row.is_some_and(|row| kept(row) && row.instance.is_some() && row.instance == node.identity.instance);
             require(owned, "I-21", || format!("n{index} still has {} ({state:?})", short(container)))?;
         }
     }

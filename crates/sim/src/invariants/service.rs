@@ -41,9 +41,7 @@ pub(super) fn i_8_no_start_beyond_the_maximum(step: &Step) -> Result<(), Broken>
 /// its way to another zone.
 fn dep_13_no_more_new_ones_than_desired(step: &Step, service: &Service) -> Result<(), Broken> {
     let Some(primary) = step.after.primary_deployment(&service.name) else { return Ok(()) };
-    let stays = |task: &Task| {
-        step.after.instances.get(&task.instance).is_some_and(|row| row.status != InstanceStatus::Draining)
-    };
+    let stays = |task: &Task| step.after.instance_of(task).is_some_and(|row| row.status != InstanceStatus::Draining);
     let will_do = |task: &&std::sync::Arc<Task>| {
         task.is_live() && task.deployment == Some(primary.id) && task.health != HealthStatus::Unhealthy && stays(task)
     };
@@ -129,7 +127,7 @@ pub(super) fn i_10_one_primary_deployment(step: &Step) -> Result<(), Broken> {
 /// A daemon's minimum speaks of the instances that it covers (SVC-42, SVC-44).
 fn counts(step: &Step, name: &ServiceName, task: &Task) -> bool {
     let Some(service) = step.after.services.get(name) else { return true };
-    let row = step.after.instances.get(&task.instance);
+    let row = step.after.instance_of(task);
     !daemon::is_daemon(service) || row.is_some_and(|row| daemon::suits(step.after, service, row))
 }
 

@@ -107,7 +107,7 @@ fn check_service(
 impl Scene<'_> {
     /// Tasks of the PRIMARY deployment on instances that stay; others go for other reasons.
     fn may_be_victim(&self, row: &Task) -> bool {
-        let on = self.step.after.instances.get(&row.instance);
+        let on = self.step.after.instance_of(row);
         !row.is_protected()
             && row.deployment == Some(self.primary)
             && on.is_some_and(|on| on.status != InstanceStatus::Draining)
@@ -174,8 +174,9 @@ impl Scene<'_> {
 
     /// The choice sees those before as stopped, though they hold what they have until they are.
     fn frees(&mut self, victim: &Task, after: &Task) {
-        let Some(class) = self.class(victim).filter(|_| !after.is_stopped()) else { return };
-        let freed = self.freed.entry((class, victim.instance)).or_default();
+        let class = self.class(victim).filter(|_| !after.is_stopped());
+        let (Some(class), Some(instance)) = (class, victim.instance) else { return };
+        let freed = self.freed.entry((class, instance)).or_default();
         freed.cpu_units += u64::from(victim.reserved.cpu_units);
         freed.memory_mib += u64::from(victim.reserved.memory_mib);
     }
@@ -193,16 +194,16 @@ impl Scene<'_> {
     }
 
     fn rank(&self, strategy: &PlacementStrategy, task: &Task) -> i64 {
-        let attribute = |instance: InstanceId, name: &str| {
-            let row = self.step.after.instances.get(&instance);
+        let attribute = |task: &Task, name: &str| {
+            let row = self.step.after.instance_of(task);
             row.and_then(|row| row.attributes.get(name)).map(|found| found.value.as_deref().unwrap_or("").to_owned())
         };
         let count = |same: &dyn Fn(&Task) -> bool| self.live.values().filter(|other| same(other)).count() as i64;
         match strategy {
             PlacementStrategy::Spread(SpreadField::Instance) => count(&|other| other.instance == task.instance),
             PlacementStrategy::Spread(SpreadField::Attribute(name)) => {
-                let own = attribute(task.instance, name);
-                count(&|other| attribute(other.instance, name) == own)
+                let own = attribute(task, name);
+                count(&|other| attribute(other, name) == own)
             }
             PlacementStrategy::BinpackCpu => self.left(task).0,
             PlacementStrategy::BinpackMemory => self.left(task).1,
@@ -213,9 +214,9 @@ impl Scene<'_> {
     /// CPU and memory that are left on its instance once the task and those chosen before have stopped.
     fn left(&self, task: &Task) -> (i64, i64) {
         let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let used = self.used.get(&task.instance).copied().unwrap_or_default();
-        let Some(row) = self.step.after.instances.get(&task.instance) else { return (0, 0) };
-        let freed = self.class(task).and_then(|class| self.freed.get(&(class, task.instance)).copied());
+        let Some(row) = self.step.after.instance_of(task) else { return (0, 0) };
+        let used = self.used.get(&row.id).copied().unwrap_or_default();
+        let freed = self.class(task).and_then(|class| self.freed.get(&(class, row.id)).copied());
         let Usage { cpu_units: cpu, memory_mib: memory } = freed.unwrap_or_default();
         (
             i64::from(row.registered.cpu_units) - whole(used.cpu_units)

@@ -6,6 +6,7 @@
 use super::clock::Clock;
 use super::{Event, World};
 use crate::coverage::Mishap;
+use crate::invariants::provisioning;
 use crate::violation::{Broken, require};
 use plimsoll_core::cluster::{ConnectionId, RequestId};
 use plimsoll_core::command::Command;
@@ -121,6 +122,8 @@ impl World {
         config.healthy_ms = self.swarm.healthy_ms;
         config.retention_ms = self.swarm.retention_ms;
         config.token_retention_ms = self.swarm.token_retention_ms;
+        config.provisioning_timeout_ms = self.swarm.provisioning_timeout_ms;
+        config.provisioning_tasks_max = self.swarm.provisioning_tasks_max;
         config.placements_per_step_max = self.swarm.placements_per_step_max;
         config.events_per_service_max = 20;
         config
@@ -250,6 +253,7 @@ impl World {
     pub(super) fn pump(&mut self) -> Result<(), Broken> {
         if self.control.in_flight.is_none() && self.control.unreconciled {
             self.step_core(Input::Reconcile)?;
+            provisioning::run_12_nothing_waits_in_vain(self)?;
             self.control.unreconciled = false;
             let outbox = std::mem::take(&mut self.control.current);
             if outbox.changes.is_empty() {

@@ -6,7 +6,7 @@ use crate::violation::{Broken, require};
 use plimsoll_core::command::{Command, CreateTaskSet, Output};
 use plimsoll_model::{
     ClientToken, Deployment, DeploymentController, DeploymentId, DeploymentStatus, InstanceStatus, LaunchType, Scale,
-    Service, ServiceName,
+    Service, ServiceName, Task,
 };
 use serde_json::Map;
 use std::collections::BTreeMap;
@@ -135,7 +135,7 @@ impl World {
         let definition = self.definitions.get(&row.definition);
         let is_checked = definition.is_some_and(|one| one.containers.iter().any(|spec| spec.health_check.is_some()));
         let mut tasks = image.tasks_of_service(&row.service).filter(|task| task.deployment == Some(row.id));
-        let drains = |instance| image.instances.get(instance).is_some_and(|on| on.status == InstanceStatus::Draining);
-        is_checked || tasks.any(|task| task.is_live() && drains(&task.instance))
+        let drains = |task: &Task| image.instance_of(task).is_some_and(|on| on.status == InstanceStatus::Draining);
+        is_checked || tasks.any(|task| task.is_live() && drains(task))
     }
 }

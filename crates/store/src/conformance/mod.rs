@@ -48,6 +48,7 @@ macro_rules! conformance_tests {
             rows_come_back_as_they_were_written
             rows_without_optional_parts_come_back_without_them
             every_word_of_a_task_is_kept
+            a_task_that_waits_for_an_instance_gets_one
             random_batches_add_up_to_the_image
             a_row_changed_often_in_a_batch_is_written_in_its_last_state
             updates_and_removals_may_be_committed_again

@@ -5,7 +5,7 @@ use super::rows::*;
 use super::{BackEnd, assert_stored, commit};
 use plimsoll_model::{
     Batch, Change, DeploymentId, DesiredStatus, HealthStatus, Image, InstanceId, LaunchType, Service, StopCode, Task,
-    TaskDefinition, TaskId, TaskStatus, TokenResult, Usage,
+    TaskDefinition, TaskId, TaskStatus, TokenResult, Usage, Waiting,
 };
 use std::sync::Arc;
 
@@ -99,6 +99,56 @@ pub async fn every_word_of_a_task_is_kept(back_end: &dyn BackEnd) {
     changes.push(Change::Instance(Arc::new(bare_instance(7))));
     changes.push(used(7, running as u64));
     changes.push(Change::DefinitionReferenced(definition));
+    commit(&*store, &lease, &mut image, &changes).await.unwrap();
+    assert_stored(&*store, &lease, &image).await;
+}
+
+pub async fn a_task_that_waits_for_an_instance_gets_one(back_end: &dyn BackEnd) {
+    let store = back_end.open().await;
+    let lease = store.acquire(&key("waiting")).await.unwrap();
+    let definition = registered(&*store, &lease, "web").await;
+    let mut image = Image::default();
+    let [mut task, stopped] = [1, 2].map(|id| waiting_task(id, &definition.id));
+    let without_wishes = Task { waiting: Some(Arc::new(Waiting::default())), ..waiting_task(3, &definition.id) };
+    let changes = [
+        Change::DefinitionReferenced(Arc::clone(&definition)),
+        created(&task),
+        created(&stopped),
+        created(&without_wishes),
+    ];
+    commit(&*store, &lease, &mut image, &changes).await.unwrap();
+    assert_stored(&*store, &lease, &image).await;
+
+    let mut changes = empty_instance(7).to_vec();
+    changes.extend(place(&mut task, 7));
+    changes.push(used(7, 1));
+    // It was not to have one any more.
+    let mut stopped = stopped;
+    stop(&mut stopped);
+    changes.push(updated(&stopped));
+    // Came, waited and was placed within one batch.
+    let mut prompt = Task { id: TaskId::from_u128(4), ..waiting_task(4, &definition.id) };
+    changes.extend([Change::Instance(Arc::new(bare_instance(8))), used(8, 1), created(&prompt)]);
+    changes.extend(place(&mut prompt, 8));
+    commit(&*store, &lease, &mut image, &changes).await.unwrap();
+    assert_stored(&*store, &lease, &image).await;
+    assert_eq!(image.waiting_tasks().count(), 1);
+
+    // What it got with its place is its own until it is STOPPED.
+    let mut second = bare_task(5, 7, &definition.id);
+    second.reserved.ports = vec![tcp(8080)];
+    let mut refused = image.clone();
+    commit(&*store, &lease, &mut refused, &[created(&second), used(7, 2)]).await.unwrap_err();
+    let lease = store.acquire(&lease.cluster).await.unwrap();
+    stop(&mut task);
+    commit(&*store, &lease, &mut image, &[updated(&task), created(&second)]).await.unwrap();
+    assert_stored(&*store, &lease, &image).await;
+
+    // A place and its loss in one batch leave nothing behind.
+    let mut brief = without_wishes;
+    let mut changes = place(&mut brief, 8).to_vec();
+    stop(&mut brief);
+    changes.push(updated(&brief));
     commit(&*store, &lease, &mut image, &changes).await.unwrap();
     assert_stored(&*store, &lease, &image).await;
 }

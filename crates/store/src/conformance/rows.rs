@@ -9,7 +9,7 @@ use plimsoll_model::{
     PlacementStrategy, PortClaim, PropagateTags, Protocol, Rebalancing, Reserved, Resources, RollingBack, RolloutState,
     Said, Scale, SchedulingStrategy, Service, ServiceEvent, ServiceName, ServiceStatus, SpreadField, StabilityStatus,
     StopCode, Tags, Task, TaskDefinition, TaskDefinitionId, TaskId, TaskOverrides, TaskSet, TaskStatus, ThresholdKind,
-    Timestamp, TokenRecord, TokenResult, Usage, VersionInfo,
+    Timestamp, TokenRecord, TokenResult, Usage, VersionInfo, Waiting,
 };
 use plimsoll_model::{Rollback, ServiceDeployment, ServiceDeploymentStatus, ServiceRevision};
 use serde_json::json;
@@ -324,7 +324,8 @@ pub fn full_service_deployment(id: u64, service: &str, definition: &TaskDefiniti
 pub fn bare_task(id: u128, instance: u128, definition: &TaskDefinitionId) -> Task {
     Task {
         id: TaskId::from_u128(id),
-        instance: InstanceId::from_u128(instance),
+        instance: Some(InstanceId::from_u128(instance)),
+        waiting: None,
         definition: definition.clone(),
         service: None,
         deployment: None,
@@ -369,6 +370,38 @@ pub fn full_task(id: u128, instance: u128, definition: &TaskDefinitionId) -> Tas
     task.tags = tags();
     full_ending(&mut task);
     task
+}
+
+/// One that has no instance yet.
+pub fn waiting_task(id: u128, definition: &TaskDefinitionId) -> Task {
+    Task {
+        instance: None,
+        waiting: Some(Arc::new(Waiting {
+            placement_constraints: vec![
+                PlacementConstraint::DistinctInstance,
+                PlacementConstraint::MemberOf("attribute:rack == \"é\"".into()),
+            ],
+            placement_strategy: vec![PlacementStrategy::Spread(SpreadField::Instance), PlacementStrategy::Random],
+        })),
+        reserved: Reserved::default(),
+        capacity_provider: Some("racks".into()),
+        overrides: Some(Arc::new(full_overrides())),
+        last_status: TaskStatus::Provisioning,
+        containers: vec![Container::pending("main".into())],
+        ..bare_task(id, 0, definition)
+    }
+}
+
+/// Gives it what [`bare_task`] holds on an instance, and a port and a GPU beside that.
+pub fn place(task: &mut Task, instance: u128) -> [Change; 2] {
+    let held = bare_task(0, instance, &task.definition);
+    task.instance = held.instance;
+    task.waiting = None;
+    task.reserved = Reserved { ports: vec![tcp(8080)], gpus: vec!["GPU-1".into()], ..held.reserved };
+    task.last_status = TaskStatus::Pending;
+    task.containers[0].gpus = task.reserved.gpus.clone();
+    task.version += 1;
+    [updated(task), Change::TaskPlaced(task.id)]
 }
 
 /// Everything that can still be set after placement.

@@ -1,7 +1,7 @@
 //! Tasks turned on their side: one array per column, the form in which PostgreSQL takes many rows in one statement.
 
 use super::write::uuid;
-use crate::rows::{integer, json, json_if, text};
+use crate::rows::{instance_column, integer, json, json_if, text};
 use plimsoll_model::{Task, Timestamp};
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
@@ -31,7 +31,7 @@ pub(super) struct TaskColumns<'a> {
     protected_until: Vec<Option<i64>>,
 }
 
-/// Written once, at placement.
+/// Written once, when the task is created; some of them again when one that waited has its place.
 #[derive(Default)]
 struct Fixed<'a> {
     instance: Vec<Uuid>,
@@ -50,6 +50,7 @@ struct Fixed<'a> {
     enable_execute_command: Vec<bool>,
     created_at: Vec<i64>,
     capacity_provider: Vec<Option<Cow<'a, str>>>,
+    waiting: Vec<Option<String>>,
 }
 
 impl<'a> TaskColumns<'a> {
@@ -93,22 +94,22 @@ impl<'a> TaskColumns<'a> {
                        stopped_reason, pull_started_at, pull_stopped_at, started_at, stopping_at,
                        execution_stopped_at, stopped_at, containers, tags, protected_until, instance, family, revision,
                        service, deployment, task_group, started_by, launch_type, cpu_units, memory_mib, ports, gpus, overrides,
-                       enable_execute_command, created_at, capacity_provider)
+                       enable_execute_command, created_at, capacity_provider, waiting)
                    SELECT $1, id, version, desired_status, last_status, health, stop_code, stopped_reason,
                        pull_started_at, pull_stopped_at, started_at, stopping_at, execution_stopped_at, stopped_at,
                        containers::json, tags::json, protected_until, instance, family, revision, service, deployment,
                        task_group, started_by, launch_type, cpu_units, memory_mib, ports::json, gpus::json, overrides::json,
-                       enable_execute_command, created_at, capacity_provider
+                       enable_execute_command, created_at, capacity_provider, waiting::json
                    FROM UNNEST($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
                        $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[],
                        $15::text[], $16::text[], $17::bigint[], $18::uuid[], $19::text[], $20::bigint[], $21::text[],
                        $22::bigint[], $23::text[], $24::text[], $25::text[], $26::bigint[], $27::bigint[], $28::text[], $29::text[],
-                       $30::text[], $31::boolean[], $32::bigint[], $33::text[])
+                       $30::text[], $31::boolean[], $32::bigint[], $33::text[], $34::text[])
                    AS put (id, version, desired_status, last_status, health, stop_code, stopped_reason,
                        pull_started_at, pull_stopped_at, started_at, stopping_at, execution_stopped_at, stopped_at,
                        containers, tags, protected_until, instance, family, revision, service, deployment, task_group,
                        started_by, launch_type, cpu_units, memory_mib, ports, gpus, overrides, enable_execute_command,
-                       created_at, capacity_provider)";
+                       created_at, capacity_provider, waiting)";
         let (statement, fixed) = self.bind_changing(query(sql).bind(cluster_id));
         fixed.bind(statement)
     }
@@ -135,6 +136,21 @@ impl<'a> TaskColumns<'a> {
                    ) AS put
                    WHERE tasks.ctid = put.place";
         self.bind_changing(query(sql).bind(cluster_id)).0
+    }
+
+    /// What follows from the place of tasks that have waited for it.
+    pub fn place(self, cluster_id: i32) -> Query<'static, Postgres, PgArguments> {
+        let sql = "UPDATE tasks SET instance = put.instance, cpu_units = put.cpu_units, memory_mib = put.memory_mib,
+                       ports = put.ports::json, gpus = put.gpus::json, waiting = NULL
+                   FROM (
+                       SELECT *, (SELECT ctid FROM tasks AS old WHERE old.cluster_id = $1 AND old.id = given.id) AS place
+                       FROM UNNEST($2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
+                       AS given (id, instance, cpu_units, memory_mib, ports, gpus)
+                   ) AS put
+                   WHERE tasks.ctid = put.place";
+        let Fixed { instance, cpu_units, memory_mib, ports, gpus, .. } = self.fixed;
+        let statement = query(sql).bind(cluster_id).bind(self.id).bind(instance);
+        statement.bind(cpu_units).bind(memory_mib).bind(ports).bind(gpus)
     }
 
     /// In the order of `$2` to `$17`.
@@ -165,7 +181,7 @@ impl<'a> TaskColumns<'a> {
 
 impl<'a> Fixed<'a> {
     fn push(&mut self, task: &'a Task) {
-        self.instance.push(uuid(task.instance.as_u128()));
+        self.instance.push(uuid(instance_column(task).as_u128()));
         self.family.push(task.definition.family.as_str());
         self.revision.push(task.definition.revision.into());
         self.service.push(task.service.as_ref().map(|service| service.as_str()));
@@ -181,9 +197,10 @@ impl<'a> Fixed<'a> {
         self.enable_execute_command.push(task.enable_execute_command);
         self.created_at.push(task.created_at.as_millis());
         self.capacity_provider.push(task.capacity_provider.as_deref().map(text));
+        self.waiting.push(task.waiting.as_ref().map(|waiting| json(&**waiting)));
     }
 
-    /// In the order of `$18` to `$33`.
+    /// In the order of `$18` to `$34`.
     fn bind(self, statement: Query<'static, Postgres, PgArguments>) -> Query<'static, Postgres, PgArguments> {
         statement
             .bind(self.instance)
@@ -202,5 +219,6 @@ impl<'a> Fixed<'a> {
             .bind(self.enable_execute_command)
             .bind(self.created_at)
             .bind(self.capacity_provider)
+            .bind(self.waiting)
     }
 }

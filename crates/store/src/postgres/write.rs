@@ -26,6 +26,7 @@ pub(super) async fn write(connection: &mut PgConnection, cluster_id: i32, batch:
     writer.create_tasks(batch).await?;
     writer.take_ports(&ports.taken).await?;
     writer.update_tasks(batch).await?;
+    writer.place_tasks(batch).await?;
     writer.put_events(batch).await?;
     writer.put_tokens(batch).await
 }
@@ -241,6 +242,15 @@ impl Writer<'_> {
         let columns = TaskColumns::changing(batch.tasks_updated.values());
         let updated = self.run(columns.update(self.cluster_id)).await?;
         all_found("tasks", updated, batch.tasks_updated.len())
+    }
+
+    async fn place_tasks(&mut self, batch: &Batch) -> Result<(), Error> {
+        if batch.tasks_placed.is_empty() {
+            return Ok(());
+        }
+        let placed = batch.tasks_placed.iter().filter_map(|id| batch.tasks_updated.get(id));
+        self.run(TaskColumns::of(placed).place(self.cluster_id)).await?;
+        Ok(())
     }
 
     async fn put_events(&mut self, batch: &Batch) -> Result<(), Error> {

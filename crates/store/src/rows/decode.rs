@@ -45,6 +45,8 @@ pub(crate) struct TaskRow<'r> {
     pub tags: Option<&'r str>,
     pub protected_until: Option<i64>,
     pub capacity_provider: Option<&'r str>,
+    /// There as long as the task has no instance.
+    pub waiting: Option<&'r str>,
 }
 
 /// Fills a [`TaskRow`] from the row of either driver, whose types have no useful trait in common.
@@ -83,6 +85,7 @@ macro_rules! read_task {
             tags: $row.try_get_unchecked(29)?,
             protected_until: $row.try_get_unchecked(30)?,
             capacity_provider: $row.try_get_unchecked(31)?,
+            waiting: $row.try_get_unchecked(32)?,
         }
     };
 }
@@ -271,7 +274,8 @@ impl ImageBuilder {
         let time = |millis: Option<i64>| millis.map(Timestamp::from_millis);
         Ok(Task {
             id: row.id,
-            instance: row.instance,
+            instance: row.waiting.is_none().then_some(row.instance),
+            waiting: row.waiting.map(serde_json::from_str).transpose()?.map(Arc::new),
             definition: TaskDefinitionId { family: interner.family(row.family)?, revision: row.revision.try_into()? },
             service: row.service.map(|name| interner.service(name)).transpose()?,
             deployment: row.deployment.map(u64::try_from).transpose()?.map(DeploymentId::from_u64),
@@ -319,7 +323,8 @@ pub(crate) fn id<T: std::str::FromStr<Err = IdError>>(table: &'static str, text:
 pub(crate) fn check_usage(image: &Image) -> Result<(), Error> {
     let mut counted = BTreeMap::<InstanceId, Usage>::new();
     for task in image.tasks.values().filter(|task| !task.is_stopped()) {
-        let usage = counted.entry(task.instance).or_default();
+        let Some(instance) = task.instance else { continue };
+        let usage = counted.entry(instance).or_default();
         usage.cpu_units += u64::from(task.reserved.cpu_units);
         usage.memory_mib += u64::from(task.reserved.memory_mib);
     }

@@ -14,13 +14,15 @@ impl PortChanges {
     /// Tasks the batch removes are not in `freed`: it does not say which ports they had.
     pub fn of(batch: &Batch) -> Self {
         let stopped = batch.tasks_updated.values().filter(|task| task.is_stopped());
-        let started = batch.tasks_created.values().filter(|task| !task.is_stopped());
+        let placed = batch.tasks_placed.iter().filter_map(|id| batch.tasks_updated.get(id));
+        let started = batch.tasks_created.values().chain(placed).filter(|task| !task.is_stopped());
         PortChanges { freed: stopped.flat_map(ports).collect(), taken: started.flat_map(ports).collect() }
     }
 }
 
 fn ports(task: &Arc<plimsoll_model::Task>) -> impl Iterator<Item = (InstanceId, PortClaim, TaskId)> {
-    task.reserved.ports.iter().map(|port| (task.instance, *port, task.id))
+    let (on, held) = (task.instance.into_iter(), &task.reserved.ports);
+    on.flat_map(move |instance| held.iter().map(move |port| (instance, *port, task.id)))
 }
 
 /// I-1. One entry per row of `instance_usage` that changes, by what of it changes: a row that gets both at once must

@@ -5,7 +5,7 @@
 //! Rows are taken away before rows are put, so that one batch can hand a port or a key from one row to the next.
 
 use crate::error::Error;
-use crate::rows::{PortChanges, UsageChanges, json};
+use crate::rows::{PortChanges, UsageChanges, instance_column, json};
 use crate::sql_error::while_doing;
 use plimsoll_model::{Batch, InstanceId, PortClaim, Task, TaskId};
 use serde::ser::{Serialize, SerializeSeq, Serializer};
@@ -79,11 +79,13 @@ const PUT_USE: &str = "UPDATE instance_usage SET cpu_units_used = used.cpu_units
 const CREATE_TASKS: &str = "INSERT INTO tasks (cluster_id, id, version, desired_status, last_status, health, stop_code,
         stopped_reason, pull_started_at, pull_stopped_at, started_at, stopping_at, execution_stopped_at, stopped_at,
         containers, tags, protected_until, instance, family, revision, service, deployment, task_group, started_by, launch_type,
-        cpu_units, memory_mib, ports, gpus, overrides, enable_execute_command, created_at, capacity_provider)
+        cpu_units, memory_mib, ports, gpus, overrides, enable_execute_command, created_at, capacity_provider,
+        waiting)
     SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
         value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15,
         value ->> 16, value ->> 17, value ->> 18, value ->> 19, value ->> 20, value ->> 21, value ->> 22, value ->> 23,
-        value ->> 24, value ->> 25, value ->> 26, value ->> 27, value ->> 28, value ->> 29, value ->> 30, value ->> 31
+        value ->> 24, value ->> 25, value ->> 26, value ->> 27, value ->> 28, value ->> 29, value ->> 30, value ->> 31,
+        value ->> 32
     FROM json_each(?2)";
 const UPDATE_TASKS: &str = "UPDATE tasks SET version = put.value ->> 1, desired_status = put.value ->> 2,
         last_status = put.value ->> 3, health = put.value ->> 4, stop_code = put.value ->> 5,
@@ -91,6 +93,14 @@ const UPDATE_TASKS: &str = "UPDATE tasks SET version = put.value ->> 1, desired_
         started_at = put.value ->> 9, stopping_at = put.value ->> 10, execution_stopped_at = put.value ->> 11,
         stopped_at = put.value ->> 12, containers = put.value ->> 13, tags = put.value ->> 14,
         protected_until = put.value ->> 15
+    FROM (SELECT value,
+              (SELECT rowid FROM tasks AS old WHERE old.cluster_id = ?1 AND old.id = value ->> 0) AS place
+          FROM json_each(?2)) AS put
+    WHERE tasks.rowid = put.place";
+
+/// What follows from the place of a task that has waited for it.
+const PLACE_TASKS: &str = "UPDATE tasks SET instance = put.value ->> 1, cpu_units = put.value ->> 2,
+        memory_mib = put.value ->> 3, ports = put.value ->> 4, gpus = put.value ->> 5, waiting = NULL
     FROM (SELECT value,
               (SELECT rowid FROM tasks AS old WHERE old.cluster_id = ?1 AND old.id = value ->> 0) AS place
           FROM json_each(?2)) AS put
@@ -169,7 +179,10 @@ impl Writer<'_> {
     async fn put_tasks(&mut self, batch: &Batch) -> Result<(), Error> {
         self.run(CREATE_TASKS, &list(batch.tasks_created.values().map(|task| Created(task)))).await?;
         let updated = self.run(UPDATE_TASKS, &list(batch.tasks_updated.values().map(|task| Updated(task)))).await?;
-        crate::rows::all_found("tasks", updated, batch.tasks_updated.len())
+        crate::rows::all_found("tasks", updated, batch.tasks_updated.len())?;
+        let placed = batch.tasks_placed.iter().filter_map(|id| batch.tasks_updated.get(id));
+        self.run(PLACE_TASKS, &list(placed.map(|task| Placed(task)))).await?;
+        Ok(())
     }
 
     async fn put_events_and_tokens(&mut self, batch: &Batch) -> Result<(), Error> {
@@ -208,12 +221,25 @@ impl Serialize for Updated<'_> {
     }
 }
 
+/// The columns that follow from a place, in the order of [`PLACE_TASKS`].
+struct Placed<'a>(&'a Task);
+
+impl Serialize for Placed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut row = serializer.serialize_seq(None)?;
+        row.serialize_element(&self.0.id)?;
+        row.serialize_element(&instance_column(self.0))?;
+        reserved(&mut row, self.0)?;
+        row.end()
+    }
+}
+
 impl Serialize for Created<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let task = self.0;
         let mut row = serializer.serialize_seq(None)?;
         changing(&mut row, task)?;
-        row.serialize_element(&task.instance)?;
+        row.serialize_element(&instance_column(task))?;
         row.serialize_element(&task.definition.family)?;
         row.serialize_element(&task.definition.revision)?;
         row.serialize_element(&task.service)?;
@@ -221,16 +247,21 @@ impl Serialize for Created<'_> {
         row.serialize_element(&task.group)?;
         row.serialize_element(&task.started_by)?;
         row.serialize_element(&task.launch_type)?;
-        row.serialize_element(&task.reserved.cpu_units)?;
-        row.serialize_element(&task.reserved.memory_mib)?;
-        row.serialize_element(&Some(&task.reserved.ports).filter(|ports| !ports.is_empty()))?;
-        row.serialize_element(&Some(&task.reserved.gpus).filter(|gpus| !gpus.is_empty()))?;
+        reserved(&mut row, task)?;
         row.serialize_element(&task.overrides)?;
         row.serialize_element(&task.enable_execute_command)?;
         row.serialize_element(&task.created_at)?;
         row.serialize_element(&task.capacity_provider)?;
+        row.serialize_element(&task.waiting)?;
         row.end()
     }
+}
+
+fn reserved<S: SerializeSeq>(row: &mut S, task: &Task) -> Result<(), S::Error> {
+    row.serialize_element(&task.reserved.cpu_units)?;
+    row.serialize_element(&task.reserved.memory_mib)?;
+    row.serialize_element(&Some(&task.reserved.ports).filter(|ports| !ports.is_empty()))?;
+    row.serialize_element(&Some(&task.reserved.gpus).filter(|gpus| !gpus.is_empty()))
 }
 
 fn changing<S: SerializeSeq>(row: &mut S, task: &Task) -> Result<(), S::Error> {

@@ -1,5 +1,6 @@
 //! RunTask (RUN-1..10): tasks are placed one after another until one finds no instance. A capacity provider strategy
-//! says of each whose instances it is for (SVC-56); it does not go to another provider's when those are full.
+//! says of each whose instances it is for (SVC-56); it does not go to another provider's when those are full. What finds
+//! no instance of a provider that is scaled waits for one (RUN-12).
 
 use super::super::placing::{Blueprint, Requirements};
 use super::super::{ClusterCore, Outbox};
@@ -8,6 +9,7 @@ use crate::command::{RunTask, TaskLaunch};
 use crate::{CommandError, Failure, FailureReason, Output, shares};
 use plimsoll_model::{
     CapacityProviderStrategyItem, InstanceId, LaunchType, PlacementConstraint, Reserved, TaskDefinition, TokenResult,
+    Waiting,
 };
 use plimsoll_placement::{InstanceIdx, Reason, demand};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,15 +35,34 @@ impl ClusterCore {
         let mut blueprint = standalone(request.definition, request.launch);
         let strategy = self.chosen_strategy(request.capacity_provider_strategy)?;
         let providers = providers_of_tasks(&strategy, request.count as usize)?;
-        self.require_instances(&blueprint, &providers)?;
+        let is_scaled = |provider: &Option<Arc<str>>| {
+            provider.as_ref().is_some_and(|provider| request.scaled_providers.contains(provider))
+        };
+        self.require_instances(&blueprint, providers.iter().filter(|provider| !is_scaled(provider)))?;
         let mut plans = self.plan_per_provider(&mut blueprint, &needs, &providers);
-        let (mut tasks, mut failures) = (Vec::new(), Vec::new());
-        for provider in providers {
+        let outcomes = providers.into_iter().map(|provider| {
             let place = plans.get_mut(&provider).and_then(|plan| plan.next());
+            let outcome = match place {
+                Some((idx, reserved)) => Outcome::Placed(idx, reserved),
+                None if is_scaled(&provider) => Outcome::Waits,
+                None => Outcome::Refused,
+            };
+            (provider, outcome)
+        });
+        let outcomes: Vec<_> = outcomes.collect();
+        let started = || outcomes.iter().take_while(|(_, outcome)| *outcome != Outcome::Refused);
+        self.check_provisioning_limit(started().filter(|(_, outcome)| *outcome == Outcome::Waits).count())?;
+        let waiting = Arc::new(Waiting {
+            placement_constraints: request.placement_constraints,
+            placement_strategy: needs.strategies.clone(),
+        });
+        let (mut tasks, mut failures) = (Vec::new(), Vec::new());
+        for (provider, outcome) in outcomes {
             blueprint.capacity_provider = provider;
-            match place {
-                Some((idx, reserved)) => tasks.push(self.place(&blueprint, idx, reserved, out)),
-                None => {
+            match outcome {
+                Outcome::Placed(idx, reserved) => tasks.push(self.place(&blueprint, idx, reserved, out)),
+                Outcome::Waits => tasks.push(self.create_waiting_task(&blueprint, &waiting, out)),
+                Outcome::Refused => {
                     failures = self.failures(&blueprint, &needs);
                     break;
                 }
@@ -55,10 +76,14 @@ impl ClusterCore {
         Ok(Output::Tasks { tasks, failures })
     }
 
-    /// RUN-7, for every provider that would get a task: a request that is refused has started none.
-    fn require_instances(&self, blueprint: &Blueprint, providers: &[Option<Arc<str>>]) -> Result<(), CommandError> {
+    /// RUN-7, for every unscaled provider that would get a task: a request that is refused has started none.
+    fn require_instances<'a>(
+        &self,
+        blueprint: &Blueprint,
+        providers: impl Iterator<Item = &'a Option<Arc<str>>>,
+    ) -> Result<(), CommandError> {
         let external = blueprint.launch_type == LaunchType::External;
-        let asked: BTreeSet<&Option<Arc<str>>> = providers.iter().collect();
+        let asked: BTreeSet<&Option<Arc<str>>> = providers.collect();
         let without =
             |provider: &&&Option<Arc<str>>| !self.derived.fleet.has_active_of_kind(external, provider.as_deref());
         match asked.iter().find(without) {
@@ -101,6 +126,14 @@ impl ClusterCore {
         let detail = (!lacking.is_empty()).then(|| format!("Missing attributes: {}", lacking.join(", ")).into());
         Failure { instance: Some(instance), reason: FailureReason::Placement(reason), detail }
     }
+}
+
+/// What becomes of one of the tasks.
+#[derive(PartialEq)]
+enum Outcome {
+    Placed(InstanceIdx, Reserved),
+    Waits,
+    Refused,
 }
 
 /// Whose share each of the tasks is, in the order in which they are placed; nobody's without a strategy.

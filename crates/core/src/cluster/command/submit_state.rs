@@ -5,10 +5,13 @@ use crate::Output;
 use crate::command::{ContainerStateChange, SubmitContainerStateChange, SubmitTaskStateChange};
 use crate::protocol::{StopCause, TaskReport};
 use plimsoll_model::{Container, Task, TaskStatus};
+use std::sync::Arc;
 
 impl ClusterCore {
     pub(super) fn submit_task_state(&mut self, request: SubmitTaskStateChange, out: &mut Outbox) -> Output {
-        let Some(task) = self.image.tasks.get(&request.task).filter(|task| !task.is_stopped()).cloned() else {
+        // Of a task that no node has, nobody has anything to report.
+        let is_reportable = |task: &&Arc<Task>| task.instance.is_some() && !task.is_stopped();
+        let Some(task) = self.image.tasks.get(&request.task).filter(is_reportable).cloned() else {
             return Output::Acknowledged;
         };
         let status = request.status.unwrap_or(task.last_status);

@@ -86,7 +86,8 @@ impl Coverage {
     /// Whether news of a task of somebody else is reason to look at its instance again.
     pub(super) fn minds(&self, task: &Task) -> bool {
         let waits = |place: &Place| matches!(place.stand, Stand::Refused(_) | Stand::Lingering);
-        self.rules.looks_at_tasks || (task.is_stopped() && self.places.get(&task.instance).is_some_and(waits))
+        self.rules.looks_at_tasks
+            || (task.is_stopped() && task.instance.and_then(|on| self.places.get(&on)).is_some_and(waits))
     }
 
     /// Files a place by how it stands; true when that is another way than before.
@@ -119,7 +120,8 @@ impl Coverage {
     }
 
     pub(super) fn follow(&mut self, task: &Task) {
-        let place = self.places.entry(task.instance);
+        let Some(instance) = task.instance else { return };
+        let place = self.places.entry(instance);
         if task.is_stopped() {
             place.and_modify(|place| _ = place.tasks.remove(&task.id));
             return;

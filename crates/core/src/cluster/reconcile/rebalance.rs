@@ -76,14 +76,18 @@ impl ClusterCore {
             self.add_event(name, events::zones_are_uneven(name, &describe(&zones)), out);
         }
         let task = self.place(&blueprint, idx, reserved, out);
-        let zone = self.zone_of_instance(task.instance);
+        let zone = self.zone_of_task(task.id);
         self.add_event(name, events::moved_in(name, &zone, &[task.id]), out);
         self.set_rebalancing(pass, Some(Rebalancing::Started(task.id)), out);
         true
     }
 
     pub(super) fn zone_of_task(&self, task: TaskId) -> Arc<str> {
-        self.image.tasks.get(&task).map_or_else(|| "".into(), |row| self.zone_of_instance(row.instance))
+        self.image
+            .tasks
+            .get(&task)
+            .and_then(|row| row.instance)
+            .map_or_else(|| "".into(), |instance| self.zone_of_instance(instance))
     }
 
     /// Where a move ends, whatever the strategies would choose: stopping what has just been moved in would begin it

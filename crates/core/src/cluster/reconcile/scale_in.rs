@@ -67,7 +67,10 @@ impl ClusterCore {
             .iter()
             .map(|task| Victim {
                 task: task.id,
-                instance: fleet.idx(task.instance).expect("an instance keeps its place while it has tasks"),
+                instance: task
+                    .instance
+                    .and_then(|instance| fleet.idx(instance))
+                    .expect("an instance keeps its place while it has tasks"),
                 created_at: task.created_at,
                 reserved: &task.reserved,
             })

@@ -5,6 +5,17 @@ use plimsoll_placement::mutant;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
+/// How much has changed since it was last tried to place the tasks that wait (RUN-12).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(in super::super) enum Look {
+    #[default]
+    Nowhere,
+    /// Tasks came or went: instances may be other places for those that mind other tasks, and for nobody else.
+    ForThoseThatMindTasks,
+    /// There may be more capacity.
+    ForAll,
+}
+
 #[derive(Debug, Default)]
 pub(in super::super) struct Work {
     dirty: BTreeSet<ServiceName>,
@@ -14,6 +25,7 @@ pub(in super::super) struct Work {
     waiting_for_capacity: BTreeSet<ServiceName>,
     /// The last service that placed tasks; the next step begins after it, so that a big one does not starve others.
     last_placed: Option<ServiceName>,
+    waiting_tasks: Look,
 }
 
 impl Work {
@@ -34,6 +46,24 @@ impl Work {
 
     pub fn capacity_changed(&mut self) {
         mutant!(NeverLooksAgain => (), self.dirty.append(&mut self.waiting_for_capacity));
+        mutant!(WaitingTasksStay => (), self.look_at_waiting_tasks(Look::ForAll));
+    }
+
+    /// A task was placed, or is told to stop.
+    pub fn tasks_changed(&mut self) {
+        self.look_at_waiting_tasks(Look::ForThoseThatMindTasks);
+    }
+
+    pub fn look_at_waiting_tasks(&mut self, look: Look) {
+        self.waiting_tasks = self.waiting_tasks.max(look);
+    }
+
+    pub fn look(&self) -> Look {
+        self.waiting_tasks
+    }
+
+    pub fn take_look(&mut self) -> Look {
+        std::mem::take(&mut self.waiting_tasks)
     }
 
     pub fn placed(&mut self, service: &ServiceName) {

@@ -45,7 +45,7 @@ pub fn image(image: &Image) {
 fn daemons(image: &Image, service: &Service) {
     let mut instances = BTreeSet::new();
     for task in image.tasks_of_service(&service.name).filter(|task| !task.is_stopped()) {
-        assert!(instances.insert(task.instance), "two tasks of {} on {} (I-6)", service.name, task.instance);
+        assert!(instances.insert(task.instance), "two tasks of {} on {:?} (I-6)", service.name, task.instance);
     }
 }
 

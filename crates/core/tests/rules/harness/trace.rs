@@ -44,6 +44,10 @@ impl Labels {
         self.instances.get(&id).cloned().unwrap_or_else(|| "?".to_owned())
     }
 
+    pub fn place(&self, task: &Task) -> String {
+        task.instance.map_or_else(|| "nothing".to_owned(), |instance| self.instance(instance))
+    }
+
     /// Replaces every id in a text.
     pub fn readable(&self, text: &str) -> String {
         let mut text = text.to_owned();
@@ -175,13 +179,16 @@ fn task(before: Option<&Task>, row: &Task, labels: &mut Labels) -> String {
     let label = labels.task(row.id);
     let Some(before) = before else {
         return format!(
-            "task {label} on {}: {} ({})",
-            labels.instance(row.instance),
+            "task {label} {}: {} ({})",
+            row.instance.map_or("waits".to_owned(), |instance| format!("on {}", labels.instance(instance))),
             row.last_status.as_str(),
             row.definition
         );
     };
     let mut what = Vec::new();
+    if before.instance != row.instance {
+        what.push(format!("on {}", labels.place(row)));
+    }
     if before.last_status != row.last_status {
         what.push(row.last_status.as_str().to_owned());
     }

@@ -217,7 +217,7 @@ impl Cluster {
         out: &mut Outbox,
     ) {
         let id = self.tasks[label];
-        let instance = self.core.image().tasks[&id].instance;
+        let instance = self.core.image().tasks[&id].instance.expect("placed");
         let exited = matches!(stop, Some(StopCause::EssentialContainerExited)).then_some(1);
         let container =
             Container { last_status: status, health, exit_code: exited, ..Container::pending("app".into()) };
@@ -252,7 +252,11 @@ impl Cluster {
                     moves.started.push(Started {
                         label,
                         deployment: row.deployment.and_then(number).expect("a deployment of the service"),
-                        instance: self.nodes.iter().position(|node| node.instance == row.instance).expect("a node"),
+                        instance: self
+                            .nodes
+                            .iter()
+                            .position(|node| Some(node.instance) == row.instance)
+                            .expect("a node"),
                     });
                 }
                 Change::Event(event) => moves.said.add(&event.message),

@@ -67,7 +67,7 @@ pub fn show(world: &mut World, name: &str) {
     let mut places: Vec<String> = image
         .tasks_of_service(&name)
         .filter(|task| task.is_live())
-        .map(|task| format!("{} on {}", task.definition, world.labels.instance(task.instance)))
+        .map(|task| format!("{} on {}", task.definition, world.labels.place(task)))
         .collect();
     places.sort();
     let network = service.echo.get("networkConfiguration").map_or(String::new(), |name| format!(", network {name}"));

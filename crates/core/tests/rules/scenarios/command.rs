@@ -5,6 +5,7 @@ use crate::harness::{World, create_service, launch, update_service};
 use plimsoll_core::Command;
 use plimsoll_core::command::{AssociatedProviders, AttributeTarget, CreateTaskSet, RunTask, StartTask};
 use plimsoll_model::{ClientToken, InstanceStatus, LaunchType, SchedulingStrategy, ServiceName, Tags};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub fn command(world: &World, words: &Words<'_>, name: &str) -> Command {
@@ -91,6 +92,10 @@ pub fn command(world: &World, words: &Words<'_>, name: &str) -> Command {
             count: words.number("count", 1),
             launch: launch(),
             capacity_provider_strategy: choice(words),
+            scaled_providers: words
+                .options
+                .get("scaled")
+                .map_or_else(BTreeSet::new, |names| names.split(',').map(Arc::from).collect()),
             placement_constraints: constraints(words),
             placement_strategy: strategies(words),
             client_token: words.options.get("token").map(|token| ClientToken {

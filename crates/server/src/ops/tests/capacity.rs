@@ -298,3 +298,98 @@ async fn run_2_run_7_tasks_by_the_clusters_default_strategy() {
     api.ok("PutAttributes", json!({"attributes": [attribute]})).await;
     assert_eq!(api.providers_of("front").await, ["spot"]);
 }
+
+/// A provider that is scaled, and one that is not; no instance of either.
+async fn with_scaled_provider() -> Api {
+    let api = Api::with_providers(0, 0).await;
+    let group = json!({"autoScalingGroupProvider": {"managedScaling": {"status": "ENABLED"}}, "name": "racks"});
+    api.ok("UpdateCapacityProvider", group).await;
+    api
+}
+
+fn run_on(provider: &str, count: u32) -> Value {
+    json!({"taskDefinition": "web", "count": count, "capacityProviderStrategy": [item(provider, 1, 0)]})
+}
+
+async fn described(api: &Api, task: &Value) -> Value {
+    api.ok("DescribeTasks", json!({"tasks": [task["taskArn"]]})).await["tasks"][0].take()
+}
+
+#[tokio::test]
+async fn run_12_what_finds_no_instance_of_a_scaled_provider_waits_for_one() {
+    let api = with_scaled_provider().await;
+    let mut request = run_on("racks", 2);
+    request["overrides"] = json!({"cpu": "512", "memory": "256"});
+    request["placementConstraints"] = json!([{"type": "distinctInstance"}]);
+    request["clientToken"] = json!("once");
+    let answer = api.run(request.clone()).await;
+    assert_eq!(answer["failures"], json!([]), "{answer}");
+    let tasks = answer["tasks"].as_array().unwrap();
+    assert_eq!(tasks.len(), 2);
+    for shown in [tasks[0].clone(), described(&api, &tasks[0]).await] {
+        assert_eq!((&shown["lastStatus"], &shown["desiredStatus"]), (&json!("PROVISIONING"), &json!("RUNNING")));
+        assert_eq!((&shown["capacityProviderName"], &shown["launchType"]), (&json!("racks"), &json!("EC2")));
+        assert_eq!((&shown["cpu"], &shown["memory"]), (&json!("512"), &json!("256")), "what it asks for");
+        assert_eq!(shown["containers"][0]["lastStatus"], "PENDING");
+        for absent in ["containerInstanceArn", "availabilityZone", "stopCode", "startedAt"] {
+            assert!(shown.get(absent).is_none(), "{absent} of {shown}");
+        }
+    }
+    // I-25, CL-6
+    assert_eq!(texts_of(&api.run(request).await["tasks"]), texts_of(&answer["tasks"]));
+    let listed = api.ok("ListTasks", json!({"family": "web"})).await;
+    assert_eq!(listed["taskArns"].as_array().unwrap().len(), 2);
+    let cluster = api.ok("DescribeClusters", json!({})).await["clusters"][0].take();
+    assert_eq!((&cluster["pendingTasksCount"], &cluster["runningTasksCount"]), (&json!(2), &json!(0)));
+    // Of a provider that is not scaled there is nothing to wait for (RUN-7).
+    let error = api.refused("RunTask", run_on("spot", 1)).await;
+    assert_eq!(error.message, "No Container Instances were found in your capacity provider.");
+    // CL-8, CL-11
+    assert_eq!(api.refused("DeleteCluster", json!({"cluster": "default"})).await.code, "ClusterContainsTasksException");
+    assert_eq!(
+        api.refused("PutClusterCapacityProviders", association(json!([]), json!([]))).await.code,
+        "ResourceInUseException"
+    );
+
+    // An instance of another provider is none of theirs; each of their own takes one.
+    api.ok("RegisterContainerInstance", instance_of("spot")).await;
+    let first = api.ok("RegisterContainerInstance", instance_of("racks")).await;
+    let first = first["containerInstance"]["containerInstanceArn"].clone();
+    let shown = described(&api, &tasks[0]).await;
+    let other = described(&api, &tasks[1]).await;
+    let (placed, waits) = if shown["lastStatus"] == "PENDING" { (&shown, &other) } else { (&other, &shown) };
+    assert_eq!((&placed["containerInstanceArn"], &placed["lastStatus"]), (&first, &json!("PENDING")));
+    assert_eq!((&placed["availabilityZone"], &placed["cpu"]), (&json!("eu-west-1a"), &json!("512")));
+    assert_eq!(waits["lastStatus"], "PROVISIONING");
+    let on_it = api.ok("ListTasks", json!({"containerInstance": first})).await;
+    assert_eq!(on_it["taskArns"], json!([placed["taskArn"]]));
+    let instance = api.ok("DescribeContainerInstances", json!({"containerInstances": [first]})).await;
+    assert_eq!(instance["containerInstances"][0]["pendingTasksCount"], 1);
+
+    // RUN-13: no node is asked about one that waits.
+    let stopped = api.ok("StopTask", json!({"task": waits["taskArn"], "reason": "enough"})).await["task"].take();
+    assert_eq!((&stopped["lastStatus"], &stopped["stopCode"]), (&json!("STOPPED"), &json!("UserInitiated")));
+    assert_eq!(stopped["stoppedReason"], "enough");
+    assert!(stopped.get("containerInstanceArn").is_none() && stopped.get("stoppedAt").is_some(), "{stopped}");
+}
+
+#[tokio::test]
+async fn run_12_a_cluster_has_300_provisioning_tasks_at_most() {
+    let api = with_scaled_provider().await;
+    // By the cluster's default strategy, too.
+    api.associate(json!(["racks"]), json!([item("racks", 1, 0)])).await;
+    for _ in 0..29 {
+        api.run(json!({"taskDefinition": "web", "count": 10})).await;
+    }
+    api.run(json!({"taskDefinition": "web", "count": 9})).await;
+    let error = api.refused("RunTask", run_on("racks", 2)).await;
+    assert_eq!(error.code, "ClientException");
+    assert!(error.message.contains("301 tasks") && error.message.contains("the limit is 300"), "{error}");
+    api.run(run_on("racks", 1)).await;
+    let cluster = api.ok("DescribeClusters", json!({})).await["clusters"][0].take();
+    assert_eq!(cluster["pendingTasksCount"], 300);
+}
+
+fn texts_of(tasks: &Value) -> Vec<&str> {
+    tasks.as_array().unwrap().iter().map(|task| task["taskArn"].as_str().unwrap()).collect()
+}

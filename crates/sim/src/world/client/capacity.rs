@@ -4,6 +4,7 @@ use super::PROVIDERS;
 use crate::world::World;
 use plimsoll_core::command::{AssociatedProviders, Command, CreateCluster, StrategyChoice};
 use plimsoll_model::CapacityProviderStrategyItem;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl World {
@@ -34,6 +35,11 @@ impl World {
             2 => StrategyChoice::LaunchType,
             _ => StrategyChoice::ClusterDefault,
         }
+    }
+
+    pub(super) fn some_scaled_providers(&mut self) -> BTreeSet<Arc<str>> {
+        let dice = &mut self.dice.client;
+        PROVIDERS.iter().filter(|_| dice.permille(600)).map(|name| Arc::from(*name)).collect()
     }
 
     /// Any weights, and at most one base.

@@ -20,6 +20,7 @@ impl World {
             count: 1 + self.dice.client.small(2),
             launch: launch(),
             capacity_provider_strategy: self.some_strategy_choice(),
+            scaled_providers: self.some_scaled_providers(),
             placement_constraints: self.some_constraints(),
             placement_strategy: self.some_strategy(),
             client_token,

@@ -2,7 +2,8 @@
 
 use super::Step;
 use crate::violation::{Broken, require};
-use plimsoll_model::{InstanceStatus, PlacementConstraint, Task};
+use plimsoll_model::{InstanceStatus, PlacementConstraint, Task, TaskId};
+use std::collections::BTreeSet;
 
 const ZONE: &str = "ecs.availability-zone";
 
@@ -13,7 +14,10 @@ pub(super) fn ended(before: &Task, after: &Task) -> bool {
 
 /// I-4: at its placement a task of a group with distinctInstance is alone on its instance, and every memberOf holds.
 pub(super) fn i_4_constraints_hold_at_placement(step: &Step) -> Result<(), Broken> {
+    // One that is placed after it may do without the constraint, where the group is a family's.
+    let mut still_to_come: BTreeSet<TaskId> = step.tasks_placed().map(|task| task.id).collect();
     for task in step.tasks_placed() {
+        still_to_come.remove(&task.id);
         let service = task.service.as_ref().and_then(|name| step.after.services.get(name));
         let of_service = service.into_iter().flat_map(|service| &service.placement_constraints);
         let waited = step.before.tasks.get(&task.id).and_then(|before| before.waiting.as_ref());
@@ -22,7 +26,8 @@ pub(super) fn i_4_constraints_hold_at_placement(step: &Step) -> Result<(), Broke
             match constraint {
                 PlacementConstraint::DistinctInstance => {
                     let shares = |other: &&std::sync::Arc<Task>| {
-                        other.id != task.id && other.group == task.group && !other.is_stopped()
+                        let is_there = other.id != task.id && !still_to_come.contains(&other.id);
+                        is_there && other.group == task.group && !other.is_stopped()
                     };
                     let other = step.tasks_beside(task).find(shares);
                     require(other.is_none(), "I-4", || {

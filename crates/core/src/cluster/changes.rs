@@ -255,11 +255,10 @@ impl ClusterCore {
     }
 
     fn derive_task_change(&mut self, before: &Task, row: &Task, out: &mut Outbox) {
-        let ends = row.is_stopped() && !before.is_stopped();
         if let Some(instance) = row.instance {
-            self.derive_change_of_place(before, row, instance, ends, out);
+            self.derive_change_of_place(before, row, instance, out);
         }
-        if ends {
+        if row.is_stopped() && !before.is_stopped() {
             let stopped_at = row.stopped_at.unwrap_or(self.now);
             self.timers.set(Timer::ForgetTask(row.id), stopped_at.plus_millis(self.config.retention_ms));
         }
@@ -272,14 +271,8 @@ impl ClusterCore {
     }
 
     /// What the change of a task means for the instance it is on.
-    fn derive_change_of_place(
-        &mut self,
-        before: &Task,
-        row: &Task,
-        instance: InstanceId,
-        ends: bool,
-        out: &mut Outbox,
-    ) {
+    fn derive_change_of_place(&mut self, before: &Task, row: &Task, instance: InstanceId, out: &mut Outbox) {
+        let ends = row.is_stopped() && !before.is_stopped();
         if !before.is_stopped() {
             self.derive_fleet_change(before, row, instance);
             self.review_place_of(row);

@@ -1,14 +1,25 @@
-//! What no policy can beat. Per dimension (the L1 bound of bin packing), at every moment of a workload with departures.
+//! What no policy can beat. Per dimension (the L1 bound of bin packing), at every moment of a workload with departures;
+//! and by the linear programme over configurations, at the busiest of them.
+
+mod configurations;
+mod knapsack;
+#[cfg(test)]
+mod properties;
+
+pub use configurations::{NODE_SHAPES_MAX, SHAPES_MAX, WORK_MAX};
 
 use crate::cluster::Amounts;
 use crate::workload::{Arrival, Workload};
 use plimsoll_placement::policy::NodeShape;
+use std::collections::BTreeMap;
 
 /// Nodes that are needed if nothing is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct HostBound {
     /// At the busiest moment.
     pub peak: u64,
+    /// The first moment as busy as that.
+    pub peak_at_s: u64,
     /// Over time; 0 for a workload without times.
     pub host_seconds: u64,
 }
@@ -48,12 +59,26 @@ pub fn host_bound(workload: &Workload, nodes: &[NodeShape]) -> HostBound {
             }
         }
         hosts = covers.needed(needed);
-        bound.peak = bound.peak.max(hosts);
+        if hosts > bound.peak {
+            (bound.peak, bound.peak_at_s) = (hosts, now_s);
+        }
     }
     if let Some(end_s) = workload.end_s {
         bound.host_seconds += hosts * (end_s - now_s);
     }
     bound
+}
+
+/// Nodes that are needed at the busiest moment of `bound` if nothing is refused, by the linear programme over
+/// configurations; never below `bound.peak`. `Err` says what makes it too much work.
+pub fn lp_host_bound(workload: &Workload, nodes: &[NodeShape], bound: &HostBound) -> Result<u64, String> {
+    let is_there =
+        |one: &&Arrival| one.at_s <= bound.peak_at_s && one.leaves_s.is_none_or(|leaves_s| leaves_s > bound.peak_at_s);
+    let mut demand: BTreeMap<[u64; 3], u64> = BTreeMap::new();
+    for arrival in workload.arrivals.iter().filter(is_there) {
+        *demand.entry(Amounts::of_task(workload.task(arrival)).each()).or_default() += 1;
+    }
+    configurations::configuration_bound(&demand, nodes).map(|hosts| hosts.max(bound.peak))
 }
 
 /// A task that leaves the moment it arrives is in nobody's way.

@@ -1,6 +1,7 @@
-//! Placement only: tasks arrive, are placed or refused for good, and leave.
+//! Placement only: tasks arrive, are placed, wait or are refused for good, and leave.
 
 use crate::cluster::Amounts;
+use crate::queue::{Queue, Waiting};
 use crate::workload::{Arrival, Workload};
 use plimsoll_placement::policy::{Claim, Node, NodeShape, Policy, Pool, Selection, TieBreak};
 use rand::Rng;
@@ -24,6 +25,7 @@ pub struct Setup<'a> {
     pub policy: &'a dyn Policy,
     pub tie_break: TieBreak,
     pub supply: Supply,
+    pub queue: Queue,
 }
 
 /// Counts of one run.
@@ -32,6 +34,8 @@ pub struct Totals {
     pub arrived: u64,
     pub placed: u64,
     pub rejected: u64,
+    /// Waiting at the moment.
+    pub waiting: u64,
     /// What the arrived tasks asked for, those refused included.
     pub asked: Amounts,
     pub rejected_amounts: Amounts,
@@ -49,8 +53,10 @@ pub struct Totals {
 
 /// Looks on; told after each event.
 pub trait Watch {
-    /// A task arrived; `node` is where it went.
+    /// A task arrived; `node` is where it went, nothing for one that waits or was refused.
     fn arrived(&mut self, now_s: u64, arrival: &Arrival, node: Option<usize>, pool: &Pool, totals: &Totals);
+    /// A task that had waited since its arrival went to this node.
+    fn started(&mut self, _now_s: u64, _arrival: &Arrival, _node: usize, _pool: &Pool, _totals: &Totals) {}
     /// A task left this node.
     fn left(&mut self, _now_s: u64, _node: usize, _pool: &Pool, _totals: &Totals) {}
 }
@@ -87,6 +93,9 @@ struct Run<'a> {
     /// Empty nodes of an elastic supply.
     closed: BTreeSet<usize>,
     had_task: Vec<bool>,
+    waiting: Waiting,
+    /// Different node shapes; only where tasks may wait.
+    shapes: Vec<NodeShape>,
     /// Until when `host_seconds` is counted.
     counted_s: u64,
 }
@@ -100,14 +109,23 @@ pub fn run(setup: &Setup, chance: &mut dyn Rng, watch: &mut dyn Watch) -> Totals
     }
     let counted_s = setup.workload.arrivals.first().map_or(0, |first| first.at_s);
     let had_task = vec![false; setup.nodes.len()];
-    let mut run =
-        Run { setup, pool, totals: Totals::default(), leaving: BinaryHeap::new(), closed, had_task, counted_s };
+    let mut run = Run {
+        setup,
+        pool,
+        totals: Totals::default(),
+        leaving: BinaryHeap::new(),
+        closed,
+        had_task,
+        waiting: Waiting::default(),
+        shapes: if setup.queue == Queue::None { Vec::new() } else { different(setup.nodes) },
+        counted_s,
+    };
     for (nth, arrival) in setup.workload.arrivals.iter().enumerate() {
-        run.leave_until(arrival.at_s, watch);
+        run.leave_until(arrival.at_s, chance, watch);
         run.arrive(nth, arrival, chance, watch);
     }
     if let Some(end_s) = setup.workload.end_s {
-        run.leave_until(end_s, watch);
+        run.leave_until(end_s, chance, watch);
         run.count_until(end_s);
     }
     run.totals
@@ -119,50 +137,83 @@ impl Run<'_> {
         self.counted_s = now_s;
     }
 
-    fn leave_until(&mut self, now_s: u64, watch: &mut dyn Watch) {
-        while let Some(Reverse((at_s, nth, node, LeavingClaim(claim)))) = self.leaving.peek().copied() {
-            if at_s > now_s {
-                return;
+    fn leave_until(&mut self, now_s: u64, chance: &mut dyn Rng, watch: &mut dyn Watch) {
+        while let Some(at_s) = self.next_leave_s().filter(|at_s| *at_s <= now_s) {
+            while self.next_leave_s() == Some(at_s) {
+                self.leave(watch);
             }
-            self.leaving.pop();
-            self.count_until(at_s);
-            let task = *self.setup.workload.task(&self.setup.workload.arrivals[nth]);
-            self.pool.release(node, &task, claim);
-            self.totals.used = self.totals.used - Amounts::of_task(&task);
-            if self.pool.nodes()[node].tasks() == 0 {
-                self.totals.hosts -= 1;
-                if self.setup.supply == Supply::Elastic {
-                    self.pool.close(node);
-                    self.closed.insert(node);
-                }
-            }
-            watch.left(at_s, node, &self.pool, &self.totals);
+            self.start_waiting(at_s, chance, watch);
         }
+    }
+
+    fn next_leave_s(&self) -> Option<u64> {
+        self.leaving.peek().map(|Reverse((at_s, ..))| *at_s)
+    }
+
+    fn leave(&mut self, watch: &mut dyn Watch) {
+        let Some(Reverse((at_s, nth, node, LeavingClaim(claim)))) = self.leaving.pop() else { return };
+        self.count_until(at_s);
+        let task = *self.setup.workload.task(&self.setup.workload.arrivals[nth]);
+        self.pool.release(node, &task, claim);
+        self.totals.used = self.totals.used - Amounts::of_task(&task);
+        if self.pool.nodes()[node].tasks() == 0 {
+            self.totals.hosts -= 1;
+            if self.setup.supply == Supply::Elastic {
+                self.pool.close(node);
+                self.closed.insert(node);
+            }
+        }
+        watch.left(at_s, node, &self.pool, &self.totals);
+    }
+
+    fn start_waiting(&mut self, now_s: u64, chance: &mut dyn Rng, watch: &mut dyn Watch) {
+        if self.waiting.count() == 0 {
+            return;
+        }
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.offer(self.setup.queue, |nth| {
+            let arrival = &self.setup.workload.arrivals[nth];
+            let Some(node) = self.start(nth, arrival, now_s, chance) else { return false };
+            self.totals.waiting -= 1;
+            watch.started(now_s, arrival, node, &self.pool, &self.totals);
+            true
+        });
+        self.waiting = waiting;
     }
 
     fn arrive(&mut self, nth: usize, arrival: &Arrival, chance: &mut dyn Rng, watch: &mut dyn Watch) {
         self.count_until(arrival.at_s);
-        let task = *self.setup.workload.task(arrival);
-        let amounts = Amounts::of_task(&task);
+        let task = self.setup.workload.task(arrival);
+        let amounts = Amounts::of_task(task);
         self.totals.arrived += 1;
         self.totals.asked = self.totals.asked + amounts;
-        let chosen = self
-            .pool
-            .place(arrival.shape as usize, &task, self.setup.policy, chance)
-            .or_else(|| self.place_on_empty(&task, chance));
-        match chosen {
-            None => {
+        let must_wait = self.setup.queue == Queue::Fifo && self.waiting.count() > 0;
+        let node = if must_wait { None } else { self.start(nth, arrival, arrival.at_s, chance) };
+        if node.is_none() {
+            if self.shapes.iter().any(|shape| Node::empty(*shape).fits(task)) {
+                self.waiting.push(nth, arrival.shape);
+                self.totals.waiting += 1;
+            } else {
                 self.totals.rejected += 1;
                 self.totals.rejected_amounts = self.totals.rejected_amounts + amounts;
             }
-            Some((node, claim)) => {
-                self.placed_on(node, amounts);
-                if let Some(leaves_s) = arrival.leaves_s {
-                    self.leaving.push(Reverse((leaves_s, nth, node, LeavingClaim(claim))));
-                }
-            }
         }
-        watch.arrived(arrival.at_s, arrival, chosen.map(|(node, _)| node), &self.pool, &self.totals);
+        watch.arrived(arrival.at_s, arrival, node, &self.pool, &self.totals);
+    }
+
+    /// Places a task if it fits. It stays as long as it would have, had it not waited.
+    fn start(&mut self, nth: usize, arrival: &Arrival, now_s: u64, chance: &mut dyn Rng) -> Option<usize> {
+        let task = *self.setup.workload.task(arrival);
+        let (node, claim) = self
+            .pool
+            .place(arrival.shape as usize, &task, self.setup.policy, chance)
+            .or_else(|| self.place_on_empty(&task, chance))?;
+        self.placed_on(node, Amounts::of_task(&task));
+        if let Some(leaves_s) = arrival.leaves_s {
+            let leaves_s = leaves_s + (now_s - arrival.at_s);
+            self.leaving.push(Reverse((leaves_s, nth, node, LeavingClaim(claim))));
+        }
+        Some(node)
     }
 
     fn place_on_empty(
@@ -188,4 +239,14 @@ impl Run<'_> {
             self.had_task[node] = true;
         }
     }
+}
+
+fn different(nodes: &[NodeShape]) -> Vec<NodeShape> {
+    let mut different: Vec<NodeShape> = Vec::new();
+    for node in nodes {
+        if !different.contains(node) {
+            different.push(*node);
+        }
+    }
+    different
 }

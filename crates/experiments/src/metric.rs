@@ -58,6 +58,19 @@ metrics! {
     Rejected = "rejected", "Tasks rejected", "%", Lower;
     /// Refused demand of the dominant dimension, of all that was asked for.
     RejectedDemand = "rejected_demand", "Demand rejected", "%", Lower;
+    /// Seconds between a task's arrival and its start, 0 for most; mean over the tasks that started. Only with a queue,
+    /// like the next five.
+    QueueDelayMean = "queue_delay_mean", "Queueing delay, mean", "s", Lower;
+    /// What half of the tasks that started did not exceed.
+    QueueDelayP50 = "queue_delay_p50", "Queueing delay, median", "s", Lower;
+    /// What 99 % of the tasks that started did not exceed.
+    QueueDelayP99 = "queue_delay_p99", "Queueing delay, 99 %", "s", Lower;
+    /// The longest one of a task that started.
+    QueueDelayMax = "queue_delay_max", "Queueing delay, longest", "s", Lower;
+    /// Tasks that still waited when the clock stopped; they count in no delay.
+    NeverStarted = "never_started", "Never started", "tasks", Lower;
+    /// Tasks that wait; mean over the samples.
+    Waiting = "waiting", "Tasks waiting", "tasks", Lower;
     /// GPU capacity that is free and that typical tasks cannot use on average (FGD's definition), of the cluster's
     /// GPUs; mean over the samples.
     Fragmented = "fragmented", "GPU fragmented", "%", Lower;
@@ -78,6 +91,11 @@ metrics! {
     HostsBound = "hosts_bound", "Lower bound of hosts", "hosts", Lower;
     /// Hosts at peak above their lower bound. Only where nothing was rejected.
     HostsGap = "hosts_gap", "Hosts above bound", "%", Lower;
+    /// The same by the linear programme over configurations, which knows which tasks fit on a node together. Only if asked
+    /// for, like the next one, and where it is not too much work.
+    HostsLpBound = "hosts_lp_bound", "Lower bound of hosts (LP)", "hosts", Lower;
+    /// Hosts at peak above that. Only where nothing was rejected.
+    HostsLpGap = "hosts_lp_gap", "Hosts above LP bound", "%", Lower;
     /// Nodes with tasks, over time.
     HostHours = "host_hours", "Host-hours", "h", Lower;
     /// Host-hours above their lower bound, which follows the needs over time. Only where nothing was rejected.
@@ -95,6 +113,7 @@ impl Metric {
     pub const CURVES: &[Metric] = &[
         Metric::Allocated,
         Metric::Rejected,
+        Metric::Waiting,
         Metric::Fragmented,
         Metric::StrandedCpu,
         Metric::StrandedMemory,

@@ -2,11 +2,14 @@
 
 use crate::bounds::{HostBound, allocation_bound, host_bound};
 use crate::cluster::Amounts;
+use crate::counted::{mean, percentile};
 use crate::engine::{Setup, Supply, Totals, Watch, run};
 use crate::metric::Metric;
+use crate::queue::Queue;
 use crate::workload::{Arrival, Workload};
 use plimsoll_placement::policy::{Fragmentation, Node, Pool, Task, Typical};
 use rand::Rng;
+use std::collections::BTreeMap;
 
 /// Samples of a workload with times; without, there is one per percent of asked capacity.
 pub const SAMPLES: u64 = 100;
@@ -30,7 +33,12 @@ pub struct Record {
     pub values: Vec<Option<f64>>,
     pub samples: Vec<Sample>,
     pub placements: u64,
+    /// What could not be measured, and why.
+    pub notes: Vec<String>,
 }
+
+/// The bound by linear programme, if somebody asked for it; or why there is none.
+pub type LpBound<'a> = Option<&'a Result<u64, String>>;
 
 /// The dimension a workload asks most of, by index of [`crate::DIMENSIONS`].
 pub fn dominant(workload: &Workload, capacity: Amounts) -> usize {
@@ -38,7 +46,7 @@ pub fn dominant(workload: &Workload, capacity: Amounts) -> usize {
     (0..asked.len()).rev().max_by(|a, b| asked[*a].total_cmp(&asked[*b])).unwrap_or(0)
 }
 
-pub fn record(setup: &Setup, typical: &[Typical], chance: &mut dyn Rng) -> Record {
+pub fn record(setup: &Setup, typical: &[Typical], lp_bound: LpBound, chance: &mut dyn Rng) -> Record {
     let capacity = setup.nodes.iter().fold(Amounts::default(), |sum, node| sum + Amounts::of_node(node));
     let first_s = setup.workload.arrivals.first().map_or(0, |first| first.at_s);
     let mut recorder = Recorder {
@@ -56,9 +64,15 @@ pub fn record(setup: &Setup, typical: &[Typical], chance: &mut dyn Rng) -> Recor
         open: Amounts::default(),
         used_seconds: [0; 3],
         open_seconds: [0; 3],
+        delays: BTreeMap::new(),
     };
     let totals = run(setup, chance, &mut recorder);
-    recorder.into_record(&totals)
+    recorder.into_record(&totals, lp_bound)
+}
+
+struct Bounds {
+    hosts: HostBound,
+    lp_hosts: Option<u64>,
 }
 
 struct Recorder<'a> {
@@ -79,15 +93,16 @@ struct Recorder<'a> {
     open: Amounts,
     used_seconds: [u128; 3],
     open_seconds: [u128; 3],
+    /// How many tasks started after so many seconds.
+    delays: BTreeMap<u64, u64>,
 }
 
 impl Watch for Recorder<'_> {
-    fn arrived(&mut self, now_s: u64, _: &Arrival, node: Option<usize>, pool: &Pool, totals: &Totals) {
+    fn arrived(&mut self, now_s: u64, arrival: &Arrival, node: Option<usize>, pool: &Pool, totals: &Totals) {
         self.pass_until(now_s);
-        if let Some(node) = node.map(|node| &pool.nodes()[node]).filter(|node| node.tasks() == 1) {
-            self.open = self.open + Amounts::of_node(node.shape());
+        if let Some(node) = node {
+            self.started(now_s, arrival, node, pool, totals);
         }
-        self.before = totals.used;
         let (position, x) = match self.span_s {
             Some(span_s) => ((now_s - self.first_s) * SAMPLES / span_s, (now_s - self.first_s) as f64 / 3600.0),
             None => {
@@ -99,6 +114,16 @@ impl Watch for Recorder<'_> {
             self.next_sample = position + 1;
             self.samples.push(Sample { position, x, values: self.look(pool, totals) });
         }
+    }
+
+    fn started(&mut self, now_s: u64, arrival: &Arrival, node: usize, pool: &Pool, totals: &Totals) {
+        self.pass_until(now_s);
+        let node = &pool.nodes()[node];
+        if node.tasks() == 1 {
+            self.open = self.open + Amounts::of_node(node.shape());
+        }
+        self.before = totals.used;
+        *self.delays.entry(now_s - arrival.at_s).or_default() += 1;
     }
 
     fn left(&mut self, now_s: u64, node: usize, pool: &Pool, totals: &Totals) {
@@ -135,6 +160,7 @@ impl Recorder<'_> {
         let of_metric = |metric: &Metric| match metric {
             Metric::Allocated => totals.used.percent_of(self.supplied())[self.dominant],
             Metric::Rejected => 100.0 * totals.rejected as f64 / totals.arrived as f64,
+            Metric::Waiting => totals.waiting as f64,
             Metric::Fragmented => self.fragmented(pool),
             Metric::StrandedCpu => stranded[0],
             Metric::StrandedMemory => stranded[1],
@@ -173,12 +199,17 @@ impl Recorder<'_> {
         (shares.iter().map(|share| (share - mean) * (share - mean)).sum::<f64>() / count).sqrt()
     }
 
-    fn into_record(mut self, totals: &Totals) -> Record {
+    fn into_record(mut self, totals: &Totals, lp_bound: LpBound) -> Record {
         self.pass_until(self.setup.workload.end_s.unwrap_or(self.now_s));
         let allocated = self.allocated(totals);
-        let bound = host_bound(self.setup.workload, self.setup.nodes);
-        let values = Metric::ALL.iter().map(|metric| self.value(*metric, totals, &allocated, &bound)).collect();
-        Record { values, samples: self.samples, placements: totals.placed }
+        let bounds = Bounds {
+            hosts: host_bound(self.setup.workload, self.setup.nodes),
+            lp_hosts: lp_bound.and_then(|bound| bound.as_ref().ok()).copied(),
+        };
+        let values = Metric::ALL.iter().map(|metric| self.value(*metric, totals, &allocated, &bounds)).collect();
+        let note = |problem: &String| format!("{} not computed: {problem}.", Metric::HostsLpBound.title());
+        let notes = lp_bound.and_then(|bound| bound.as_ref().err()).map(note).into_iter().collect();
+        Record { values, samples: self.samples, placements: totals.placed, notes }
     }
 
     fn allocated(&self, totals: &Totals) -> [f64; 3] {
@@ -191,10 +222,13 @@ impl Recorder<'_> {
         })
     }
 
-    fn value(&self, metric: Metric, totals: &Totals, allocated: &[f64; 3], bound: &HostBound) -> Option<f64> {
+    fn value(&self, metric: Metric, totals: &Totals, allocated: &[f64; 3], bounds: &Bounds) -> Option<f64> {
+        let bound = &bounds.hosts;
         let gpus = self.capacity.gpu_milli > 0;
         let timed = self.span_s.is_some();
-        let complete = totals.rejected == 0;
+        let queue = self.setup.queue != Queue::None;
+        // A bound on what everybody needs at once says nothing where somebody was refused or came later.
+        let complete = totals.rejected == 0 && totals.waiting == 0 && self.delays.keys().all(|delay_s| *delay_s == 0);
         let above = |number: u64, bound: u64| 100.0 * (number as f64 / bound as f64 - 1.0);
         match metric {
             Metric::Allocated => Some(allocated[self.dominant]),
@@ -207,12 +241,20 @@ impl Recorder<'_> {
             }),
             Metric::Rejected => Some(100.0 * totals.rejected as f64 / totals.arrived as f64),
             Metric::RejectedDemand => Some(totals.rejected_amounts.percent_of(totals.asked)[self.dominant]),
+            Metric::QueueDelayMean => queue.then(|| mean(&self.delays)),
+            Metric::QueueDelayP50 => queue.then(|| percentile(&self.delays, 50)),
+            Metric::QueueDelayP99 => queue.then(|| percentile(&self.delays, 99)),
+            Metric::QueueDelayMax => queue.then(|| percentile(&self.delays, 100)),
+            Metric::NeverStarted => queue.then_some(totals.waiting as f64),
+            Metric::Waiting => queue.then(|| self.mean_of(metric)),
             Metric::Fragmented | Metric::StrandedGpu => gpus.then(|| self.mean_of(metric)),
             Metric::StrandedCpu | Metric::StrandedMemory | Metric::Imbalance => Some(self.mean_of(metric)),
             Metric::HostsPeak => Some(totals.hosts_peak as f64),
             Metric::HostsUsed => Some(totals.hosts_ever as f64),
             Metric::HostsBound => Some(bound.peak as f64),
             Metric::HostsGap => complete.then(|| above(totals.hosts_peak, bound.peak)),
+            Metric::HostsLpBound => bounds.lp_hosts.map(|hosts| hosts as f64),
+            Metric::HostsLpGap => bounds.lp_hosts.filter(|_| complete).map(|hosts| above(totals.hosts_peak, hosts)),
             Metric::HostHours => timed.then(|| totals.host_seconds as f64 / 3600.0),
             Metric::HostHoursGap => (timed && complete).then(|| above(totals.host_seconds, bound.host_seconds)),
             Metric::Opens => Some(totals.opens as f64),

@@ -5,6 +5,7 @@ use crate::metric::{Better, Metric};
 use crate::record::Record;
 use crate::statistics::{CONFIDENCE, Paired, Summary};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Results {
@@ -17,6 +18,8 @@ pub struct Results {
     #[serde(skip)]
     pub metrics: Vec<Metric>,
     pub points: Vec<PointResults>,
+    /// What could not be measured, and why.
+    pub notes: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -94,6 +97,13 @@ impl Results {
             timed: prepared.timed,
             points: points.collect(),
             metrics: prepared.metrics.clone(),
+            notes: records
+                .iter()
+                .flat_map(|record| &record.notes)
+                .cloned()
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect(),
         }
     }
 }

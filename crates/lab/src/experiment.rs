@@ -93,6 +93,7 @@ pub fn run(flags: &RunFlags) -> Result<bool, Error> {
     }
     println!("{}\n", results.title);
     results.points.iter().for_each(|point| print(&results, point));
+    results.notes.iter().for_each(|note| println!("{note}"));
     let rate = timing::placements_per_second(&records, &durations);
     println!(
         "{} runs on {} threads in {:.1} s, {rate:.0} placements/s per thread with all metrics; see {}",

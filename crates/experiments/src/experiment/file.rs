@@ -38,6 +38,7 @@ pub struct Seeds {
 pub struct ClusterKeys {
     #[serde(default)]
     pub supply: SupplyKey,
+    pub queue: Option<Spanned<QueueKey>>,
     pub openb: Option<Spanned<String>>,
     pub csv: Option<Spanned<String>>,
     pub identical: Option<Identical>,
@@ -49,6 +50,14 @@ pub enum SupplyKey {
     #[default]
     Fixed,
     Elastic,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QueueKey {
+    None,
+    Fifo,
+    Backfill,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]

@@ -1,16 +1,19 @@
 //! An experiment with its files read and everything about it checked: numbered runs.
 
 use super::error::{ExperimentError, Place};
-use super::file::{Experiment, PolicyKeys, SupplyKey};
+use super::file::{Experiment, PolicyKeys, QueueKey, SupplyKey};
 use super::inputs::{self, Recipe};
 use super::{Files, sweep};
+use crate::bounds::{host_bound, lp_host_bound};
 use crate::chance::{self, Purpose};
 use crate::cluster::Cluster;
 use crate::engine::{Setup, Supply};
 use crate::metric::Metric;
+use crate::queue::Queue;
 use crate::record::{Record, record};
 use crate::spec::PolicySpec;
 use plimsoll_placement::policy::{Context, OptionValue, PolicyError};
+use std::sync::OnceLock;
 use toml::Spanned;
 
 /// Policies that are beside every other one.
@@ -40,6 +43,9 @@ pub struct Point {
     cluster: Cluster,
     recipe: Recipe,
     supply: Supply,
+    queue: Queue,
+    /// Per seed; the same for every policy. Empty unless somebody asked for it.
+    lp_bounds: Vec<OnceLock<Result<u64, String>>>,
 }
 
 #[derive(Debug)]
@@ -81,10 +87,15 @@ impl Experiment {
         }
         let first = &points[0];
         let timed = first.recipe.original(&first.cluster, seeds[0]).end_s.is_some();
+        let queue = points.iter().map(|point| point.queue).find(|queue| *queue != Queue::None).unwrap_or_default();
         let gpus = first.cluster.total().gpu_milli > 0;
-        let metrics = self.metrics(place)?.unwrap_or_else(|| fitting_metrics(timed, first.supply, gpus));
+        let metrics = self.metrics(place)?.unwrap_or_else(|| fitting_metrics(timed, first.supply, queue, gpus));
+        let lp_asked = metrics.iter().any(|metric| matches!(metric, Metric::HostsLpBound | Metric::HostsLpGap));
         let reference = first.policies.iter().position(|policy| policy.name == Baseline::FirstFit.name());
         let reference = reference.expect("first-fit is always there");
+        if lp_asked {
+            points.iter_mut().for_each(|point| point.lp_bounds = vec![OnceLock::new(); seeds.len()]);
+        }
         Ok(Prepared { title: self.title.clone(), seeds, points, metrics, timed, reference })
     }
 }
@@ -102,7 +113,9 @@ fn point(
         SupplyKey::Fixed => Supply::Fixed,
         SupplyKey::Elastic => Supply::Elastic,
     };
-    let typical = recipe.original(&cluster, seed).typical();
+    let original = recipe.original(&cluster, seed);
+    let queue = queue_of(experiment, original.end_s.is_some(), place)?;
+    let typical = original.typical();
     let context = Context { largest: cluster.largest(), typical: &typical };
     let mut policies = Vec::new();
     for keys in &experiment.policies {
@@ -115,7 +128,21 @@ fn point(
         policies.push(spec);
     }
     add_baselines(&mut policies);
-    Ok(Point { assignment, policies, cluster, recipe, supply })
+    Ok(Point { assignment, policies, cluster, recipe, supply, queue, lp_bounds: Vec::new() })
+}
+
+fn queue_of(experiment: &Experiment, timed: bool, place: Place) -> Result<Queue, ExperimentError> {
+    let Some(key) = &experiment.cluster.get_ref().queue else { return Ok(Queue::None) };
+    let queue = match key.get_ref() {
+        QueueKey::None => Queue::None,
+        QueueKey::Fifo => Queue::Fifo,
+        QueueKey::Backfill => Queue::Backfill,
+    };
+    if queue != Queue::None && !timed {
+        let problem = "the tasks have no times, so nothing ever leaves: expected queue = \"none\"";
+        return Err(place.at(Some(key.span()), problem));
+    }
+    Ok(queue)
 }
 
 /// Baselines that are missing come last, with the node order of the first policy: it is theirs to compare with.
@@ -151,8 +178,16 @@ fn span_of(keys: &PolicyKeys, error: &PolicyError) -> Option<std::ops::Range<usi
     Some(span.unwrap_or(keys.name.span()))
 }
 
-fn fitting_metrics(timed: bool, supply: Supply, gpus: bool) -> Vec<Metric> {
+fn fitting_metrics(timed: bool, supply: Supply, queue: Queue, gpus: bool) -> Vec<Metric> {
     let mut metrics = match (timed, supply) {
+        _ if queue != Queue::None => vec![
+            Metric::QueueDelayMean,
+            Metric::QueueDelayP99,
+            Metric::QueueDelayMax,
+            Metric::NeverStarted,
+            Metric::Waiting,
+            Metric::Allocated,
+        ],
         (true, Supply::Elastic) => vec![Metric::HostHours, Metric::HostsPeak, Metric::HostHoursGap, Metric::Opens],
         (true, Supply::Fixed) => vec![Metric::Rejected, Metric::Allocated, Metric::HostsPeak],
         (false, Supply::Elastic) => vec![Metric::HostsPeak, Metric::HostsGap, Metric::Allocated],
@@ -182,8 +217,8 @@ impl Prepared {
 
     /// One run. The seed decides tasks and node order; they are the same for every policy.
     pub fn run(&self, nth: usize) -> Record {
-        let (point, policy, seed) = self.indices(nth);
-        let (point, seed) = (&self.points[point], self.seeds[seed]);
+        let (point, policy, nth_seed) = self.indices(nth);
+        let (point, seed) = (&self.points[point], self.seeds[nth_seed]);
         let original = point.recipe.original(&point.cluster, seed);
         let typical = original.typical();
         let workload = point.recipe.finish(original, &point.cluster, seed);
@@ -196,7 +231,12 @@ impl Prepared {
             policy: chosen.policy.as_ref(),
             tie_break: chosen.tie_break,
             supply: point.supply,
+            queue: point.queue,
         };
-        record(&setup, &typical, &mut chance::stream(seed, Purpose::Policy))
+        let lp_bound = point
+            .lp_bounds
+            .get(nth_seed)
+            .map(|bound| bound.get_or_init(|| lp_host_bound(&workload, &nodes, &host_bound(&workload, &nodes))));
+        record(&setup, &typical, lp_bound, &mut chance::stream(seed, Purpose::Policy))
     }
 }

@@ -54,6 +54,47 @@ fn every_policy_meets_the_same_tasks() {
     }
 }
 
+/// A pool that is too small for a while: who waits starts when somebody leaves, and keeps its lifetime.
+#[test]
+fn tasks_wait_where_there_is_a_queue() {
+    let value = |queue: &str, metric: Metric| {
+        let text =
+            SMALL.replace("[cluster]", &format!("[cluster]\nqueue = \"{queue}\"")).replace("nodes = 10", "nodes = 4");
+        let prepared = prepared(&text).expect("well formed");
+        let at = Metric::ALL.iter().position(|one| *one == metric).expect("a metric");
+        prepared.run(0).values[at]
+    };
+    assert!(value("none", Metric::Rejected) > Some(1.0));
+    assert_eq!(value("none", Metric::QueueDelayMean), None);
+    for queue in ["fifo", "backfill"] {
+        assert_eq!(value(queue, Metric::Rejected), Some(0.0), "{queue}");
+        let [median, late, longest] =
+            [Metric::QueueDelayP50, Metric::QueueDelayP99, Metric::QueueDelayMax].map(|metric| value(queue, metric));
+        assert!(median <= late && late <= longest && longest > Some(60.0), "{queue}: {median:?} {late:?} {longest:?}");
+        assert_eq!(value(queue, Metric::HostsGap), None, "{queue}: delays move what is needed");
+    }
+}
+
+#[test]
+fn the_linear_programme_is_solved_where_it_is_asked_for() {
+    let lp_bound = |text: &str| {
+        let prepared = prepared(text).expect("well formed");
+        let records: Vec<_> = (0..prepared.runs()).map(|nth| prepared.run(nth)).collect();
+        let results = Results::new(&prepared, &records);
+        let bound = results.points[0].policies[0].metric(Metric::HostsLpBound).map(|bound| bound.summary.mean);
+        (bound, results)
+    };
+    assert_eq!(lp_bound(SMALL).0, None);
+    let (bound, results) = lp_bound(&format!("metrics = [\"hosts_lp_bound\", \"hosts_bound\"]{SMALL}"));
+    let sums = results.points[0].policies[0].metric(Metric::HostsBound).map(|bound| bound.summary.mean);
+    assert!(bound >= sums && bound.is_some(), "{bound:?} {sums:?}");
+    let odd = SMALL.replace("step = 128", "step = 1").replace("tasks = 200", "tasks = 2000");
+    let (bound, results) = lp_bound(&format!("metrics = [\"hosts_lp_gap\"]{odd}"));
+    assert_eq!(bound, None);
+    assert!(results.notes[0].starts_with("Lower bound of hosts (LP) not computed: "), "{:?}", results.notes);
+    assert!(output::html(&results).contains("not computed"), "the report says so");
+}
+
 #[test]
 fn sweeps_are_every_combination() {
     let text = format!(
@@ -88,6 +129,16 @@ fn mistakes_are_located() {
         (replaced("title = ", "title "), "test.toml:2:7: "),
         (replaced("nodes = 10", "nodes = 0"), "test.toml:7:23: expected 1 to 1000000 nodes, found 0"),
         (replaced("identical = {", "csv = \"a\"\nidentical = {"), "expected exactly one of openb, csv, identical"),
+        (
+            replaced("[cluster]", "[cluster]\nqueue = \"lifo\""),
+            "test.toml:7:9: unknown variant `lifo`, expected one of `none`, `fifo`, `backfill`",
+        ),
+        (
+            replaced("{ poisson = { per_hour = 600 } }", "\"at-once\"")
+                .replace("lifetime_s = { exponential = { mean = 1800 } }\n", "")
+                .replace("[cluster]", "[cluster]\nqueue = \"fifo\""),
+            "test.toml:7:9: the tasks have no times, so nothing ever leaves: expected queue = \"none\"",
+        ),
         (replaced("\"best-fit\"", "\"best\""), "test.toml:15:8: unknown policy \"best\", expected one of best-fit"),
         (replaced("truncate = 100", "truncat = 100"), "test.toml:16:23: policy best-fit has no option \"truncat\""),
         (replaced("truncate = 100", "truncate = 0"), "test.toml:16:24: policy best-fit, option truncate: 0 given"),

@@ -31,6 +31,9 @@ pub fn html(results: &Results) -> String {
             seeds - 1
         ),
     );
+    for note in &results.notes {
+        add(&mut page, format_args!("<p class=\"note\">{}</p>", escaped(note)));
+    }
     if results.points.len() > 1 {
         sweeps(&mut page, results);
     }

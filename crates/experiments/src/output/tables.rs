@@ -75,7 +75,8 @@ pub fn curves_csv(results: &Results) -> String {
     let mut rows = vec![row(results, &["policy", "metric", x, "mean", "half_width_95"])];
     for point in &results.points {
         for policy in &point.policies {
-            for curve in &policy.curves {
+            // Where a metric means nothing its samples are only zeros.
+            for curve in policy.curves.iter().filter(|curve| policy.metric(curve.metric).is_some()) {
                 for sample in &curve.points {
                     let mut row: Vec<String> = point.parameters.iter().map(|(_, value)| value.clone()).collect();
                     row.extend([policy.label.clone(), curve.metric.key().to_owned(), number(sample.x)]);

@@ -6,6 +6,7 @@ use crate::bounds::{HostBound, host_bound};
 use crate::chance::{self, Purpose};
 use crate::cluster::Cluster;
 use crate::engine::{Setup, Supply, Totals, run};
+use crate::queue::Queue;
 use crate::read::{AzureFlavors, ReadError, azure_flavors};
 use crate::spec::PolicySpec;
 use crate::workload::Workload;
@@ -99,6 +100,7 @@ impl Campaign for AzureReplay {
             policy: chosen.policy.as_ref(),
             tie_break: chosen.tie_break,
             supply,
+            queue: Queue::None,
         };
         run(&setup, &mut chance::stream(0, Purpose::Policy), &mut ())
     }

@@ -6,6 +6,7 @@ use super::{Campaign, Cell, Claim, Verdict};
 use crate::chance::{self, Purpose};
 use crate::cluster::Cluster;
 use crate::engine::{Setup, Supply, run};
+use crate::queue::Queue;
 use crate::read::{ReadError, Source, openb_nodes, openb_pods};
 use crate::spec::PolicySpec;
 use crate::workload::Workload;
@@ -62,7 +63,7 @@ impl Compaction {
         let context = Context { largest: self.cluster.largest(), typical: &self.typical };
         let chosen = spec.choose(&context).expect("a known policy with known options");
         let (policy, tie_break) = (chosen.policy.as_ref(), chosen.tie_break);
-        let setup = Setup { nodes, workload, policy, tie_break, supply: Supply::Fixed };
+        let setup = Setup { nodes, workload, policy, tie_break, supply: Supply::Fixed, queue: Queue::None };
         let totals = run(&setup, &mut chance::stream(seed, Purpose::Policy), &mut ());
         totals.rejected <= (workload.arrivals.len() * UNPLACED_PERMILLE / 1000) as u64
     }

@@ -3,6 +3,7 @@
 use crate::chance::{self, Purpose};
 use crate::cluster::Cluster;
 use crate::engine::{Setup, Supply, Totals, Watch, run};
+use crate::queue::Queue;
 use crate::spec::PolicySpec;
 use crate::workload::{Arrival, Workload};
 use plimsoll_placement::policy::{Context, Fragmentation, NodeOrder, PolicyError, Pool, Typical};
@@ -45,6 +46,7 @@ pub fn inflate_and_place(
         policy: chosen.policy.as_ref(),
         tie_break: chosen.tie_break,
         supply: Supply::Fixed,
+        queue: Queue::None,
     };
     let mut curve = Curve { capacity, fragmentation, of_node: Vec::new(), sum: 0, points: Vec::new() };
     run(&setup, &mut chance::stream(seed, Purpose::Policy), &mut curve);

@@ -9,6 +9,7 @@ mod cluster;
 mod counted;
 pub mod engine;
 pub mod experiment;
+pub mod full;
 pub mod generate;
 mod metric;
 pub mod output;

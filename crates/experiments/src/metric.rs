@@ -71,6 +71,28 @@ metrics! {
     NeverStarted = "never_started", "Never started", "tasks", Lower;
     /// Tasks that wait; mean over the samples.
     Waiting = "waiting", "Tasks waiting", "tasks", Lower;
+    /// Seconds from the request for a task, or for a service's task from its creation, until the control plane has
+    /// committed that it is RUNNING; mean over the tasks that got there. Only with the full engine, like the next nine.
+    StartMean = "start_mean", "Start, mean", "s", Lower;
+    /// What half of the tasks did not exceed.
+    StartP50 = "start_p50", "Start, median", "s", Lower;
+    /// What 99 % of the tasks did not exceed.
+    StartP99 = "start_p99", "Start, 99 %", "s", Lower;
+    /// From the update of a service until its deployment is COMPLETED; mean over the services whose rollout ended.
+    RolloutMean = "rollout_mean", "Rollout, mean", "s", Lower;
+    /// The longest rollout that ended.
+    RolloutMax = "rollout_max", "Rollout, longest", "s", Lower;
+    /// Rollouts that had not ended when the clock stopped.
+    RolloutsUnfinished = "rollouts_unfinished", "Rollouts unfinished", "rollouts", Lower;
+    /// Containers that run, in percent of the tasks desired; of the service that was worst off at any moment since it
+    /// first was complete.
+    RunningShareMin = "running_share_min", "Running at worst", "%", Higher;
+    /// Running containers of all services, in percent of the tasks desired; mean over the samples. Above 100 in rollouts.
+    Running = "running", "Service tasks running", "%", Higher;
+    /// Tasks that started or ran and ended because their node or their container failed.
+    TasksLost = "tasks_lost", "Tasks lost", "tasks", Lower;
+    /// Tasks that deployments created beyond the number desired, in place of others.
+    Replacements = "replacements", "Replacements", "tasks", Lower;
     /// GPU capacity that is free and that typical tasks cannot use on average (FGD's definition), of the cluster's
     /// GPUs; mean over the samples.
     Fragmented = "fragmented", "GPU fragmented", "%", Lower;
@@ -114,6 +136,7 @@ impl Metric {
         Metric::Allocated,
         Metric::Rejected,
         Metric::Waiting,
+        Metric::Running,
         Metric::Fragmented,
         Metric::StrandedCpu,
         Metric::StrandedMemory,

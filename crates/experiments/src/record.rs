@@ -161,6 +161,8 @@ impl Recorder<'_> {
             Metric::Allocated => totals.used.percent_of(self.supplied())[self.dominant],
             Metric::Rejected => 100.0 * totals.rejected as f64 / totals.arrived as f64,
             Metric::Waiting => totals.waiting as f64,
+            // Only the full engine measures it.
+            Metric::Running => 0.0,
             Metric::Fragmented => self.fragmented(pool),
             Metric::StrandedCpu => stranded[0],
             Metric::StrandedMemory => stranded[1],
@@ -247,6 +249,16 @@ impl Recorder<'_> {
             Metric::QueueDelayMax => queue.then(|| percentile(&self.delays, 100)),
             Metric::NeverStarted => queue.then_some(totals.waiting as f64),
             Metric::Waiting => queue.then(|| self.mean_of(metric)),
+            Metric::StartMean
+            | Metric::StartP50
+            | Metric::StartP99
+            | Metric::RolloutMean
+            | Metric::RolloutMax
+            | Metric::RolloutsUnfinished
+            | Metric::RunningShareMin
+            | Metric::Running
+            | Metric::TasksLost
+            | Metric::Replacements => None,
             Metric::Fragmented | Metric::StrandedGpu => gpus.then(|| self.mean_of(metric)),
             Metric::StrandedCpu | Metric::StrandedMemory | Metric::Imbalance => Some(self.mean_of(metric)),
             Metric::HostsPeak => Some(totals.hosts_peak as f64),

@@ -1,6 +1,7 @@
 //! The keys of an experiment's file.
 
 use super::error::{ExperimentError, Place};
+use crate::full::Plan;
 use crate::generate::Generated;
 use crate::metric::Metric;
 use plimsoll_placement::policy::OptionValue;
@@ -13,6 +14,9 @@ use toml::Spanned;
 pub struct Experiment {
     pub title: String,
     pub seeds: Seeds,
+    pub engine: Option<Spanned<EngineKey>>,
+    /// What happens around the tasks; only with the full engine.
+    pub full: Option<Spanned<Plan>>,
     pub cluster: Spanned<ClusterKeys>,
     pub workload: Spanned<WorkloadKeys>,
     #[serde(rename = "policy", default)]
@@ -23,6 +27,13 @@ pub struct Experiment {
     pub metrics: Option<Vec<Spanned<String>>>,
     #[serde(default)]
     pub output: Output,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKey {
+    Placement,
+    Full,
 }
 
 /// `count` seeds from `first`.

@@ -1,5 +1,6 @@
 //! An experiment as a person writes it: one TOML file. `docs/experiments.md` is its reference.
 
+mod engine;
 mod error;
 mod file;
 mod inputs;
@@ -8,9 +9,10 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
+pub use engine::Baseline;
 pub use error::ExperimentError;
 pub use file::Experiment;
-pub use prepare::{Baseline, Point, Prepared};
+pub use prepare::{Point, Prepared};
 
 /// Files an experiment names, by the name it gives them.
 pub type Files = std::collections::BTreeMap<String, String>;

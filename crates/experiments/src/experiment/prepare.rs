@@ -1,5 +1,6 @@
 //! An experiment with its files read and everything about it checked: numbered runs.
 
+use super::engine::{self, Engine};
 use super::error::{ExperimentError, Place};
 use super::file::{Experiment, PolicyKeys, QueueKey, SupplyKey};
 use super::inputs::{self, Recipe};
@@ -12,27 +13,8 @@ use crate::metric::Metric;
 use crate::queue::Queue;
 use crate::record::{Record, record};
 use crate::spec::PolicySpec;
-use plimsoll_placement::policy::{Context, OptionValue, PolicyError};
+use plimsoll_placement::policy::{Context, OptionValue};
 use std::sync::OnceLock;
-use toml::Spanned;
-
-/// Policies that are beside every other one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Baseline {
-    FirstFit,
-    Random,
-}
-
-impl Baseline {
-    pub const ALL: [Baseline; 2] = [Baseline::FirstFit, Baseline::Random];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Baseline::FirstFit => "first-fit",
-            Baseline::Random => "random",
-        }
-    }
-}
 
 /// One combination of swept values.
 #[derive(Debug)]
@@ -44,6 +26,7 @@ pub struct Point {
     recipe: Recipe,
     supply: Supply,
     queue: Queue,
+    engine: Engine,
     /// Per seed; the same for every policy. Empty unless somebody asked for it.
     lp_bounds: Vec<OnceLock<Result<u64, String>>>,
 }
@@ -86,13 +69,19 @@ impl Experiment {
             points.push(point(sought, assignment, seeds[0], files, own_place)?);
         }
         let first = &points[0];
-        let timed = first.recipe.original(&first.cluster, seeds[0]).end_s.is_some();
+        let is_full = |point: &Point| matches!(point.engine, Engine::Full(_));
+        if points.iter().any(|point| is_full(point) != is_full(first)) {
+            let problem = "expected the same engine for all combinations of swept values".to_owned();
+            return Err(ExperimentError::Whole { file: file.to_owned(), problem });
+        }
+        let timed = is_full(first) || first.recipe.original(&first.cluster, seeds[0]).end_s.is_some();
         let queue = points.iter().map(|point| point.queue).find(|queue| *queue != Queue::None).unwrap_or_default();
         let gpus = first.cluster.total().gpu_milli > 0;
-        let metrics = self.metrics(place)?.unwrap_or_else(|| fitting_metrics(timed, first.supply, queue, gpus));
+        let fitting = || first.engine.metrics().unwrap_or_else(|| fitting_metrics(timed, first.supply, queue, gpus));
+        let metrics = self.metrics(place)?.unwrap_or_else(fitting);
         let lp_asked = metrics.iter().any(|metric| matches!(metric, Metric::HostsLpBound | Metric::HostsLpGap));
-        let reference = first.policies.iter().position(|policy| policy.name == Baseline::FirstFit.name());
-        let reference = reference.expect("first-fit is always there");
+        let reference = first.policies.iter().position(|policy| policy.name == first.engine.baselines()[0]);
+        let reference = reference.expect("baselines are always there");
         if lp_asked {
             points.iter_mut().for_each(|point| point.lp_bounds = vec![OnceLock::new(); seeds.len()]);
         }
@@ -115,20 +104,21 @@ fn point(
     };
     let original = recipe.original(&cluster, seed);
     let queue = queue_of(experiment, original.end_s.is_some(), place)?;
+    let engine = engine::engine(experiment, &cluster, &original, supply, queue, place)?;
     let typical = original.typical();
     let context = Context { largest: cluster.largest(), typical: &typical };
     let mut policies = Vec::new();
     for keys in &experiment.policies {
         let spec = spec_of(keys);
-        spec.choose(&context).map_err(|error| place.at(span_of(keys, &error), error.to_string()))?;
+        engine.check_policy(keys, &spec, &context, place)?;
         if policies.iter().any(|known: &PolicySpec| known.label == spec.label) {
             let problem = format!("expected a label of its own, found {:?} twice", spec.label);
             return Err(place.at(Some(keys.name.span()), problem));
         }
         policies.push(spec);
     }
-    add_baselines(&mut policies);
-    Ok(Point { assignment, policies, cluster, recipe, supply, queue, lp_bounds: Vec::new() })
+    add_baselines(&mut policies, &engine);
+    Ok(Point { assignment, policies, cluster, recipe, supply, queue, engine, lp_bounds: Vec::new() })
 }
 
 fn queue_of(experiment: &Experiment, timed: bool, place: Place) -> Result<Queue, ExperimentError> {
@@ -146,11 +136,11 @@ fn queue_of(experiment: &Experiment, timed: bool, place: Place) -> Result<Queue,
 }
 
 /// Baselines that are missing come last, with the node order of the first policy: it is theirs to compare with.
-fn add_baselines(policies: &mut Vec<PolicySpec>) {
+fn add_baselines(policies: &mut Vec<PolicySpec>, engine: &Engine) {
     let order = policies.first().and_then(|policy| policy.options.get("node_order").cloned());
-    for baseline in Baseline::ALL {
-        if !policies.iter().any(|policy| policy.name == baseline.name()) {
-            let mut spec = PolicySpec::new(baseline.name(), baseline.name());
+    for baseline in engine.baselines() {
+        if !policies.iter().any(|policy| policy.name == baseline) {
+            let mut spec = PolicySpec::new(baseline, baseline);
             if let Some(order @ OptionValue::Text(_)) = &order {
                 spec = spec.with("node_order", order.clone());
             }
@@ -166,16 +156,6 @@ fn spec_of(keys: &PolicyKeys) -> PolicySpec {
         spec = spec.with(option, value.get_ref().value());
     }
     spec
-}
-
-fn span_of(keys: &PolicyKeys, error: &PolicyError) -> Option<std::ops::Range<usize>> {
-    let option = |name: &str| keys.options.get(name).map(Spanned::span);
-    let span = match error {
-        PolicyError::Option { given, .. } => option(given),
-        PolicyError::Value { option: name, .. } => option(name),
-        _ => None,
-    };
-    Some(span.unwrap_or(keys.name.span()))
 }
 
 fn fitting_metrics(timed: bool, supply: Supply, queue: Queue, gpus: bool) -> Vec<Metric> {
@@ -222,6 +202,9 @@ impl Prepared {
         let original = point.recipe.original(&point.cluster, seed);
         let typical = original.typical();
         let workload = point.recipe.finish(original, &point.cluster, seed);
+        if let Engine::Full(plan) = &point.engine {
+            return engine::run(plan, &point.cluster, &workload, &point.policies[policy], seed);
+        }
         let context = Context { largest: point.cluster.largest(), typical: &typical };
         let chosen = point.policies[policy].choose(&context).expect("the policies were checked");
         let nodes = point.cluster.ordered(chosen.node_order, seed);

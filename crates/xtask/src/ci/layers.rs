@@ -10,7 +10,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("placement", &["model"]),
     ("core", &["model", "placement"]),
     ("sim", &["model", "placement", "core"]),
-    ("experiments", &["placement"]),
+    ("experiments", &["model", "placement", "core"]),
     ("lab", &["placement", "experiments"]),
     ("ecs-api", &[]),
     ("agent-proto", &[]),

@@ -45,11 +45,11 @@ metrics! {
     /// Allocated share of the dominant dimension, the one the workload asks most of: at the end, or with times on
     /// average over time. With elastic supply, of the nodes that have tasks.
     Allocated = "allocated", "Allocated", "%", Higher;
-    /// The same for CPU.
+    /// Allocated share of CPU: at the end, or with times on average over time.
     AllocatedCpu = "allocated_cpu", "CPU allocated", "%", Higher;
-    /// The same for memory.
+    /// Allocated share of memory: at the end, or with times on average over time.
     AllocatedMemory = "allocated_memory", "Memory allocated", "%", Higher;
-    /// The same for GPUs.
+    /// Allocated share of GPUs: at the end, or with times on average over time.
     AllocatedGpu = "allocated_gpu", "GPU allocated", "%", Higher;
     /// What the dominant dimension's allocation at the end falls short of all that was asked for, or of all there is,
     /// whichever is less. Only without times.
@@ -58,29 +58,28 @@ metrics! {
     Rejected = "rejected", "Tasks rejected", "%", Lower;
     /// Refused demand of the dominant dimension, of all that was asked for.
     RejectedDemand = "rejected_demand", "Demand rejected", "%", Lower;
-    /// Seconds between a task's arrival and its start, 0 for most; mean over the tasks that started. Only with a queue,
-    /// like the next five.
+    /// Time between a task's arrival and its start; mean over the tasks that started. Only with a queue.
     QueueDelayMean = "queue_delay_mean", "Queueing delay, mean", "s", Lower;
-    /// What half of the tasks that started did not exceed.
+    /// Time between a task's arrival and its start that half of the tasks that started did not exceed.
     QueueDelayP50 = "queue_delay_p50", "Queueing delay, median", "s", Lower;
-    /// What 99 % of the tasks that started did not exceed.
+    /// Time between a task's arrival and its start that 99 % of the tasks that started did not exceed.
     QueueDelayP99 = "queue_delay_p99", "Queueing delay, 99 %", "s", Lower;
-    /// The longest one of a task that started.
+    /// The longest time between the arrival and the start of a task that started.
     QueueDelayMax = "queue_delay_max", "Queueing delay, longest", "s", Lower;
     /// Tasks that still waited when the clock stopped; they count in no delay.
     NeverStarted = "never_started", "Never started", "tasks", Lower;
     /// Tasks that wait; mean over the samples.
     Waiting = "waiting", "Tasks waiting", "tasks", Lower;
-    /// Seconds from the request for a task, or for a service's task from its creation, until the control plane has
-    /// committed that it is RUNNING; mean over the tasks that got there. Only with the full engine, like the next nine.
+    /// Time from the request for a task, or for a service's task from its creation, until the control plane has
+    /// committed that it is RUNNING; mean over the tasks that got there.
     StartMean = "start_mean", "Start, mean", "s", Lower;
-    /// What half of the tasks did not exceed.
+    /// Time from a task's request or creation to RUNNING that half of the tasks that got there did not exceed.
     StartP50 = "start_p50", "Start, median", "s", Lower;
-    /// What 99 % of the tasks did not exceed.
+    /// Time from a task's request or creation to RUNNING that 99 % of the tasks that got there did not exceed.
     StartP99 = "start_p99", "Start, 99 %", "s", Lower;
     /// From the update of a service until its deployment is COMPLETED; mean over the services whose rollout ended.
     RolloutMean = "rollout_mean", "Rollout, mean", "s", Lower;
-    /// The longest rollout that ended.
+    /// The longest time from the update of a service until its deployment was COMPLETED, of those that were.
     RolloutMax = "rollout_max", "Rollout, longest", "s", Lower;
     /// Rollouts that had not ended when the clock stopped.
     RolloutsUnfinished = "rollouts_unfinished", "Rollouts unfinished", "rollouts", Lower;
@@ -98,9 +97,9 @@ metrics! {
     Fragmented = "fragmented", "GPU fragmented", "%", Lower;
     /// CPU that is free on nodes where none of the frequent tasks fits, of all CPU; mean over the samples.
     StrandedCpu = "stranded_cpu", "CPU stranded", "%", Lower;
-    /// The same for memory.
+    /// Memory that is free on nodes where none of the frequent tasks fits, of all memory; mean over the samples.
     StrandedMemory = "stranded_memory", "Memory stranded", "%", Lower;
-    /// The same for GPUs.
+    /// GPUs that are free on nodes where none of the frequent tasks fits, of all GPUs; mean over the samples.
     StrandedGpu = "stranded_gpu", "GPU stranded", "%", Lower;
     /// Standard deviation over nodes of the allocated share of the dominant dimension; mean over the samples. With
     /// elastic supply, over the nodes that have tasks.
@@ -113,10 +112,10 @@ metrics! {
     HostsBound = "hosts_bound", "Lower bound of hosts", "hosts", Lower;
     /// Hosts at peak above their lower bound. Only where nothing was rejected.
     HostsGap = "hosts_gap", "Hosts above bound", "%", Lower;
-    /// The same by the linear programme over configurations, which knows which tasks fit on a node together. Only if asked
-    /// for, like the next one, and where it is not too much work.
+    /// The fewest nodes for what is needed at the busiest moment, by the linear programme over configurations, which knows
+    /// which tasks fit on a node together. Only where it is asked for and not too much work.
     HostsLpBound = "hosts_lp_bound", "Lower bound of hosts (LP)", "hosts", Lower;
-    /// Hosts at peak above that. Only where nothing was rejected.
+    /// Hosts at peak above their lower bound by linear programme. Only where nothing was rejected.
     HostsLpGap = "hosts_lp_gap", "Hosts above LP bound", "%", Lower;
     /// Nodes with tasks, over time.
     HostHours = "host_hours", "Host-hours", "h", Lower;

@@ -10,6 +10,10 @@ pub enum Error {
     Read { path: PathBuf, source: std::io::Error },
     #[error("{} is not text in UTF-8", path.display())]
     NotText { path: PathBuf },
+    #[error("reading {} as a SQLite database", path.display())]
+    Database { path: PathBuf, source: sqlx::Error },
+    #[error("{}: expected a table {table} with the columns {columns}", path.display())]
+    Table { path: PathBuf, table: &'static str, columns: String, source: sqlx::Error },
     #[error("writing {}", path.display())]
     Write { path: PathBuf, source: std::io::Error },
     #[error("{file} is neither in {} nor in its folder {folder}; see --help for where it comes from", data.display())]

@@ -1,6 +1,7 @@
 //! `plimsoll sim run`: an experiment from a TOML file to tables and a report.
 
 use crate::data::{read, write};
+use crate::database::read_packing;
 use crate::parallel::Workers;
 use crate::{Error, timing};
 use clap::Args;
@@ -64,10 +65,13 @@ pub fn run(flags: &RunFlags) -> Result<bool, Error> {
     let text = read(&flags.experiment)?;
     let experiment = Experiment::parse(&name, &text)?;
     let folder = flags.experiment.parent().unwrap_or(Path::new(""));
-    let files: Files = experiment
+    let mut files: Files = experiment
         .files()
         .map(|file| Ok((file.to_owned(), read(&folder.join(file))?)))
         .collect::<Result<_, Error>>()?;
+    for database in experiment.databases() {
+        read_packing(database, &folder.join(database), &mut files)?;
+    }
     let prepared = experiment.prepare(&name, &text, &files)?;
 
     let workers = Workers::new(flags.threads);

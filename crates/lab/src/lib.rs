@@ -2,6 +2,7 @@
 //! comes out of it is `plimsoll-experiments`.
 
 mod data;
+mod database;
 mod error;
 mod experiment;
 mod parallel;
@@ -18,7 +19,8 @@ use clap::{Args, Subcommand};
 /// Placement experiments: traces, policies, seeds, confidence intervals
 ///
 /// `reproduce` shows that the policies here give published numbers; `run` makes an experiment of your own; `policies`
-/// lists what can be compared. No server, no nodes: tasks are placed in memory by the policies of the placement crate.
+/// lists what can be compared. No server, no nodes: tasks are placed in memory by the policies of the placement crate,
+/// or, with `engine = "full"`, by the production scheduler in virtual time.
 #[derive(Debug, Args)]
 pub struct SimFlags {
     #[command(subcommand)]

@@ -88,6 +88,93 @@ fn mistakes_name_the_file_and_the_line() {
     assert!(nowhere.to_string().contains("openb_node_list_gpu_node.csv is neither in"), "{nowhere}");
 }
 
+const PACKING: &str = r#"
+title = "packing trace"
+[seeds]
+first = 1
+count = 2
+[cluster]
+identical = { nodes = 3, cpu_milli = 48000, memory_mib = 131072 }
+[workload]
+azure_packing = { database = "trace.sqlite", machine = 7, machine_cpu_milli = 48000, machine_memory_mib = 131072 }
+"#;
+
+/// Makes a database of the trace's form, and lets somebody change it.
+fn packing_trace(path: &Path, change: &str) {
+    use sqlx::ConnectOptions;
+    let create =
+        "CREATE TABLE vm (vmId INTEGER, tenantId INTEGER, vmTypeId INTEGER, priority INTEGER, starttime REAL, \
+                  endtime REAL);
+        CREATE TABLE vmType (id INTEGER, vmTypeId INTEGER, machineId INTEGER, core REAL, memory REAL, hdd REAL, \
+                  ssd REAL, nic REAL);
+        INSERT INTO vmType VALUES (1, 10, 7, 0.5, 0.25, NULL, 0, 0), (2, 10, 8, 0.25, 0.125, NULL, 0, 0), \
+                  (3, 11, 7, 0.0208333333333333, 0.0625, NULL, 0, 0), (4, 12, 8, 1, 1, NULL, 0, 0);
+        INSERT INTO vm VALUES (0, 1, 10, 0, -3.5, 0.5), (1, 1, 10, 1, -2, -1), (2, 2, 11, 0, 0.25, NULL), \
+                  (3, 2, 12, 0, 0.3, 0.4), (4, 2, 10, 0, 0.125, 1);";
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let _replaced = std::fs::remove_file(path);
+    runtime.block_on(async {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
+        let mut connection = options.connect().await.expect("it can be opened");
+        for sql in [create, change] {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.expect("valid SQL");
+        }
+    });
+}
+
+#[test]
+fn a_packing_trace_is_read_from_its_database() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = folder.path().join("trace.sqlite");
+    let file = write(folder.path(), "packing.toml", PACKING);
+    let run = |change: &str| {
+        packing_trace(&database, change);
+        sim(&["run", &file, "--threads", "1"]).map_err(|error| full_message(&error))
+    };
+    assert_eq!(run(""), Ok(true));
+    let runs = std::fs::read_to_string(folder.path().join("results/runs.csv")).expect("it was written");
+    // Three VMs of two types are there at noon: 24 + 24 + 1 cores. The one of a type for other machines is left out.
+    assert!(runs.contains("first-fit,1,hosts_peak,2.000000,hosts"), "{runs}");
+    for (change, message) in [
+        (
+            "UPDATE vm SET starttime = 'soon' WHERE vmId = 2",
+            "trace.sqlite, table vm, row 3: column 3 (starttime): expected a number, found \"soon\"",
+        ),
+        (
+            "UPDATE vm SET endtime = 0.125 WHERE vmId = 4; UPDATE vm SET starttime = 0.5 WHERE vmId = 4",
+            "trace.sqlite, table vm, row 5: column 4 (endtime): expected 0.5 or later, found 0.125",
+        ),
+        (
+            "UPDATE vm SET vmTypeId = 99 WHERE vmId = 0",
+            "row 1: column 2 (vmTypeId): expected a type of table vmType, found 99",
+        ),
+        (
+            "UPDATE vmType SET memory = -0.5 WHERE id = 1",
+            "trace.sqlite, table vmType, row 1: column 4 (memory): expected a number of 0 or more, found \"-0.5\"",
+        ),
+        (
+            "UPDATE vmType SET core = 2 WHERE id = 1",
+            "column 3 (core): expected a share of a machine from 0 to 1, found \"2.0\"",
+        ),
+        ("DELETE FROM vm", "trace.sqlite, table vm: expected at least one VM whose type machine 7 hosts, found none"),
+        ("UPDATE vmType SET machineId = 9", "trace.sqlite, table vmType: expected machineId 7 in some row, found 9"),
+        ("DROP TABLE vm", "trace.sqlite: expected a table vm with the columns vmId, vmTypeId, starttime, endtime: "),
+        (
+            "ALTER TABLE vmType DROP COLUMN core",
+            "expected a table vmType with the columns vmTypeId, machineId, core, memory: ",
+        ),
+    ] {
+        let error = run(change).expect_err(message);
+        assert!(error.contains(message), "expected {message:?}, found {error:?}");
+    }
+    std::fs::write(&database, "this is no database, whatever its name says").expect("writable");
+    let error = sim(&["run", &file]).map_err(|error| full_message(&error)).expect_err("it is text");
+    assert!(error.contains("trace.sqlite") && error.contains("not a database"), "{error}");
+    std::fs::remove_file(&database).expect("it is there");
+    let error = sim(&["run", &file]).map_err(|error| full_message(&error)).expect_err("it is gone");
+    assert!(error.starts_with("reading ") && error.contains("trace.sqlite: No such file"), "{error}");
+}
+
 /// Runs the experiment on the real traces, if they are there.
 fn reproduces(experiment: &str, more: &[&str]) {
     let Ok(data) = std::env::var(DATA) else {

@@ -91,6 +91,8 @@ pub struct WorkloadKeys {
     pub azure: Option<AzureKeys>,
     pub alibaba: Option<AlibabaKeys>,
     pub google: Option<GoogleKeys>,
+    pub google_2019: Option<GoogleKeys>,
+    pub azure_packing: Option<AzurePackingKeys>,
     pub generated: Option<Spanned<Generated>>,
     #[serde(default)]
     pub order: OrderKey,
@@ -116,6 +118,18 @@ pub struct AzureKeys {
     pub flavors: Spanned<String>,
     pub bins: Spanned<String>,
     pub end_s: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AzurePackingKeys {
+    pub database: Spanned<String>,
+    /// The trace's number of the machine whose sizes are taken.
+    pub machine: u32,
+    /// What a share of 1 is.
+    pub machine_cpu_milli: u32,
+    pub machine_memory_mib: u32,
+    pub end_s: Option<u32>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -198,8 +212,13 @@ impl Experiment {
             names.extend([&azure.arrivals, &azure.lifetimes, &azure.flavors, &azure.bins]);
         }
         names.extend(workload.alibaba.iter().map(|keys| &keys.tasks));
-        names.extend(workload.google.iter().map(|keys| &keys.events));
+        names.extend(workload.google.iter().chain(&workload.google_2019).map(|keys| &keys.events));
         names
+    }
+
+    /// The databases it names.
+    pub fn databases(&self) -> impl Iterator<Item = &str> {
+        self.workload.get_ref().azure_packing.iter().map(|keys| keys.database.get_ref().as_str())
     }
 
     pub(super) fn metrics(&self, place: Place) -> Result<Option<Vec<Metric>>, ExperimentError> {

@@ -1,11 +1,11 @@
 //! Clusters and workloads from the keys and the files an experiment names.
 
-use super::Files;
 use super::error::{ExperimentError, Place};
-use super::file::{ClusterKeys, Experiment, Identical, OrderKey, WorkloadKeys};
+use super::file::{AzurePackingKeys, ClusterKeys, Experiment, GoogleKeys, Identical, OrderKey, WorkloadKeys};
+use super::{Files, table_name};
 use crate::cluster::Cluster;
 use crate::generate::Generated;
-use crate::read::{self, AzureFlavors, Machine, Source};
+use crate::read::{self, AzureFlavors, AzurePacking, Machine, Source};
 use crate::workload::Workload;
 use plimsoll_placement::policy::{DEVICES_MAX, NodeShape};
 use toml::Spanned;
@@ -83,10 +83,13 @@ pub(super) fn recipe(
         keys.azure.is_some(),
         keys.alibaba.is_some(),
         keys.google.is_some(),
+        keys.google_2019.is_some(),
+        keys.azure_packing.is_some(),
         keys.generated.is_some(),
     ];
     if named.into_iter().filter(|named| *named).count() != 1 {
-        let problem = "expected exactly one of openb, csv, azure, alibaba, google, generated";
+        let problem =
+            "expected exactly one of openb, csv, azure, azure_packing, alibaba, google, google_2019, generated";
         return Err(place.at(Some(experiment.workload.span()), problem));
     }
     let tasks = match &keys.generated {
@@ -139,9 +142,30 @@ fn traced(keys: &WorkloadKeys, cluster: &Cluster, files: &Files, place: Place) -
     if let Some(keys) = &keys.alibaba {
         return Ok(read::alibaba_batch(source(files, &keys.tasks, place)?, keys.machine_memory_mib)?);
     }
+    if let Some(keys) = &keys.azure_packing {
+        return packing(keys, files, place);
+    }
+    let machine =
+        |keys: &GoogleKeys| Machine { cpu_milli: keys.machine_cpu_milli, memory_mib: keys.machine_memory_mib };
+    if let Some(keys) = &keys.google_2019 {
+        return Ok(read::google_2019_events(source(files, &keys.events, place)?, machine(keys))?);
+    }
     let keys = keys.google.as_ref().expect("exactly one source was named");
-    let machine = Machine { cpu_milli: keys.machine_cpu_milli, memory_mib: keys.machine_memory_mib };
-    Ok(read::google_events(source(files, &keys.events, place)?, machine)?)
+    Ok(read::google_events(source(files, &keys.events, place)?, machine(keys))?)
+}
+
+fn packing(keys: &AzurePackingKeys, files: &Files, place: Place) -> Result<Workload, ExperimentError> {
+    let database = keys.database.get_ref();
+    let [vms, types] = read::PACKING_TABLES.map(|(table, _)| files.get(&table_name(database, table)));
+    let missing = || place.at(Some(keys.database.span()), format!("{database:?} was not read"));
+    Ok(read::azure_packing(&AzurePacking {
+        database,
+        vms: vms.ok_or_else(missing)?,
+        types: types.ok_or_else(missing)?,
+        machine_id: keys.machine.into(),
+        machine: Machine { cpu_milli: keys.machine_cpu_milli, memory_mib: keys.machine_memory_mib },
+        end_s: keys.end_s.map(u64::from),
+    })?)
 }
 
 impl Recipe {

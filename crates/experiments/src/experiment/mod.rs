@@ -14,5 +14,10 @@ pub use error::ExperimentError;
 pub use file::Experiment;
 pub use prepare::{Point, Prepared};
 
-/// Files an experiment names, by the name it gives them.
+/// Files an experiment names, by the name it gives them; of a database, its tables by [`table_name`].
 pub type Files = std::collections::BTreeMap<String, String>;
+
+/// Under which name the rows of a table belong to [`Files`]: as CSV without a header.
+pub fn table_name(database: &str, table: &str) -> String {
+    format!("{database}#{table}")
+}

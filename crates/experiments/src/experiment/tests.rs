@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{Metric, Results, output};
+use proptest::prelude::*;
 
 const SMALL: &str = r#"
 title = "small"
@@ -164,4 +165,22 @@ fn mistakes_are_located() {
     let empty = replaced("identical = { nodes = 10, cpu_milli = 8000, memory_mib = 16384 }", "csv = \"empty.csv\"");
     let error = prepared(&empty).expect_err("no node").to_string();
     assert_eq!(error, "empty.csv: expected at least one node, found none");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    /// Something in a good file is replaced by something else: it still means something, or the answer names the file.
+    #[test]
+    fn no_experiment_makes_it_panic(
+        at in 0..SMALL.len(),
+        length in 0usize..12,
+        other in "(|0|-1|7|1\\.5|\"x\"|\"\\[|\\{|\\}|=|,|\n|queue = \"fifo\"|engine = \"full\"|gpus = 2|zipf|at-once)",
+    ) {
+        let end = (at + length).min(SMALL.len());
+        let text = format!("{}{other}{}", &SMALL[..at], &SMALL[end..]);
+        if let Err(error) = prepared(&text) {
+            prop_assert!(error.to_string().starts_with("test.toml") || error.to_string().starts_with("empty.csv"), "{error}");
+        }
+    }
 }

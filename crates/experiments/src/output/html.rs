@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 const STYLE: &str = "body{font:15px/1.45 Helvetica,Arial,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}\
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem}table{border-collapse:collapse;font-size:.87rem}\
-td,th{padding:.25rem .7rem;border-bottom:1px solid #ddd;text-align:right;font-variant-numeric:tabular-nums}\
+td,th{padding:.25rem .6rem;border-bottom:1px solid #ddd;text-align:right;font-variant-numeric:tabular-nums}td{white-space:nowrap}\
 td:first-child,th:first-child{text-align:left}thead th{border-bottom:2px solid #666;vertical-align:bottom}\
 .figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(22rem,1fr));gap:1.2rem}figure{margin:0}\
 figcaption{font-size:.8rem;color:#444}.note{font-size:.85rem;color:#444}.scroll{overflow-x:auto}.diff{color:#555}";
@@ -61,7 +61,7 @@ fn table(page: &mut String, results: &Results, point: &PointResults) {
     page.push_str("<div class=\"scroll\"><table><thead><tr><th>policy</th>");
     for metric in &results.metrics {
         let arrow = if metric.better() == Better::Higher { "↑" } else { "↓" };
-        add(page, format_args!("<th>{} {arrow}<br>{}</th>", metric.title(), metric.unit()));
+        add(page, format_args!("<th>{}\u{a0}{arrow}<br>{}</th>", metric.title(), metric.unit()));
     }
     page.push_str("</tr></thead><tbody>\n");
     for policy in &point.policies {

@@ -3,16 +3,21 @@
 
 mod alibaba;
 mod azure;
+mod azure_packing;
 mod google;
+mod google_2019;
 mod openb;
 mod own;
 mod rows;
+mod stays;
 #[cfg(test)]
 mod tests;
 
 pub use alibaba::alibaba_batch;
 pub use azure::{AzureFlavors, azure_flavors};
+pub use azure_packing::{AzurePacking, PACKING_TABLES, azure_packing};
 pub use google::google_events;
+pub use google_2019::google_2019_events;
 pub use openb::{openb_nodes, openb_pods};
 pub use own::{own_cluster, own_workload};
 

@@ -111,6 +111,18 @@ impl Row<'_> {
         }
     }
 
+    /// A number of either sign; `None` for an empty field.
+    pub fn signed_decimal(&self, column: &str) -> Result<Option<f64>, ReadError> {
+        let text = self.text(column);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        match text.parse().ok().filter(|number: &f64| number.is_finite()) {
+            Some(number) => Ok(Some(number)),
+            None => Err(self.wrong(column, format!("expected a number, found {text:?}"))),
+        }
+    }
+
     pub fn wrong(&self, column: &str, problem: impl Into<String>) -> ReadError {
         self.source.error(self.line, self.at(column).map(|at| (at + 1, column)), problem)
     }

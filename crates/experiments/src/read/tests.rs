@@ -3,6 +3,7 @@
 use super::*;
 use crate::cluster::Cluster;
 use plimsoll_placement::policy::Models;
+use proptest::prelude::*;
 
 const NODES: &str = "sn,cpu_milli,memory_mib,gpu,model\nn-0,64000,262144,2,P100\nn-1,96000,393216,8,G2\n";
 const PODS: &str = "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,creation_time,deletion_time,\
@@ -165,5 +166,177 @@ fn alibaba_tasks_become_their_instances() {
     ] {
         let error = read(text).expect_err(message).to_string();
         assert!(error.contains(message), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn google_2019_events_are_read_from_json_and_from_csv() {
+    let machine = Machine { cpu_milli: 10_000, memory_mib: 1_000 };
+    let read = |text: &str| google_2019_events(named("events", text), machine);
+    // Scheduled twice; an instance inside an alloc set; one that was there before; one still there after the trace.
+    let json = r#"{"time":"0","type":"0","collection_id":"1","instance_index":"0","resource_request":{"cpus":0.05,"memory":0.01}}
+{"time":"5000000","type":"3","collection_id":"1","instance_index":"0","alloc_collection_id":"0","machine_id":"9","resource_request":{"cpus":0.05,"memory":0.0101},"constraint":[]}
+{"time":6000000,"type":"SCHEDULE","collection_id":2,"instance_index":4,"alloc_collection_id":1,"resource_request":{"cpus":0.05,"memory":0.01}}
+
+{"time":"9000000","type":"EVICT","collection_id":"1","instance_index":"0"}
+{"time":"9000000","type":3,"collection_id":"1","instance_index":"1","resource_request":null}
+{"time":"12000000","type":"3","collection_id":"1","instance_index":"0","resource_request":{"cpus":0.05,"memory":0.0101}}
+{"time":"9223372036854775807","type":"6","collection_id":"1","instance_index":"0"}
+"#;
+    let csv = "time,type,collection_id,instance_index,resource_request.cpus,resource_request.memory,alloc_collection_id\n\
+               5000000,3,1,0,0.05,0.0101,0\n6000000,SCHEDULE,2,4,0.05,0.01,1\n9000000,4,1,0,,,\n12000000,3,1,0,0.05,0.0101,\n";
+    for text in [json.to_owned(), csv.to_owned(), csv.replace("request.", "request_")] {
+        let workload = read(&text).expect("well formed");
+        let stays: Vec<_> = workload.arrivals.iter().map(|one| (one.at_s, one.leaves_s)).collect();
+        assert_eq!(stays, [(5, Some(9)), (12, None)]);
+        assert_eq!((workload.shapes[0].task.cpu_milli, workload.shapes[0].task.memory_mib), (500, 11));
+        assert_eq!(workload.end_s, Some(12));
+    }
+    let head = "time,type,collection_id,instance_index,resource_request_cpus,resource_request_memory\n";
+    for (text, message) in [
+        ("".to_owned(), "events:1: expected a column time"),
+        (head.to_owned(), "events: expected at least one task, found none"),
+        (head.replace("type", "kind"), "events:1: column 2: unknown column \"kind\", expected time, type, "),
+        (
+            format!("{head}1,11,1,0,1,1\n"),
+            "events:2: column 2 (type): expected a whole number from 0 to 10 or one of SUBMIT, ",
+        ),
+        (
+            format!("{head}1,3,1,0,-1,1\n"),
+            "events:2: column 5 (resource_request_cpus): expected a number of 0 or more, found",
+        ),
+        (
+            format!("{head}9000000,3,1,0,1,1\n1,4,1,0,,\n"),
+            "events:3: column 1 (time): expected 9 s or later, found 0 s",
+        ),
+        ("{\"time\": 1,".to_owned(), "events:1: column 11: expected one JSON object on a line: "),
+        ("{\"time\": 1}".to_owned(), "events:1: expected a member type, found none"),
+        ("{}\n{}".to_owned(), "events:1: expected a member type"),
+        (
+            json.replace("\"12000000\"", "\"-1\""),
+            "events:7: time: expected a whole number from 0 to 9223372036854775807, found \"-1\"",
+        ),
+        (
+            json.replace("\"cpus\":0.05", "\"cpus\":-0.05"),
+            "events:1: resource_request.cpus: expected a number of 0 or more, found -0.05",
+        ),
+        (
+            json.replace("\"EVICT\"", "\"STOP\""),
+            "events:5: type: expected a whole number from 0 to 10 or one of SUBMIT",
+        ),
+    ] {
+        let error = read(&text).expect_err(message).to_string();
+        assert!(error.contains(message), "expected {message:?}, found {error:?}");
+    }
+}
+
+#[test]
+fn the_largest_time_of_google_traces_is_after_them() {
+    let machine = Machine { cpu_milli: 10_000, memory_mib: 1_000 };
+    let text = "5000000,,1,0,9,1,u,0,0,0.05,0.01,0,0\n9223372036854775807,,1,0,9,4,u,0,0,0.05,0.01,0,0\n\
+                9223372036854775807,,2,0,9,1,u,0,0,0.05,0.01,0,0\n";
+    let workload = google_events(named("events.csv", text), machine).expect("well formed");
+    assert_eq!((workload.arrivals.len(), workload.arrivals[0].leaves_s, workload.end_s), (1, None, Some(5)));
+}
+
+#[test]
+fn mistakes_in_own_files_are_located() {
+    for (text, message) in [
+        ("", "nodes.csv:1: expected a column name, found "),
+        ("name,cpu_milli,memory_mib\n", "nodes.csv: expected at least one node, found none"),
+        (
+            "name,cpu_milli,memory_mib,disk\na,1,2,3\n",
+            "nodes.csv:1: column 4: unknown column \"disk\", expected name, cpu_milli",
+        ),
+        ("name,cpu_milli,memory_mib\na,1,2\nb,1\n", "nodes.csv:3: expected 3 columns as in the header, found 2"),
+        ("name,cpu_milli,memory_mib\na,0,2\n", "nodes.csv:2: column 2 (cpu_milli): expected a whole number from 1 to"),
+        (
+            "name,cpu_milli,memory_mib,gpus\na,1,2,-1\n",
+            "column 4 (gpus): expected a whole number from 0 to 16, found \"-1\"",
+        ),
+        ("name,cpu_milli,memory_mib,tasks_max\na,1,2,0\n", "column 4 (tasks_max): expected a whole number from 1 to"),
+    ] {
+        let error = own_cluster(named("nodes.csv", text)).expect_err(message).to_string();
+        assert!(error.contains(message), "expected {message:?}, found {error:?}");
+    }
+    for (text, message) in [
+        ("", "tasks.csv:1: expected a column cpu_milli, found "),
+        ("cpu_milli,memory_mib\n", "tasks.csv: expected at least one task, found none"),
+        ("cpu_milli,memory\n1,2\n", "tasks.csv:1: column 2: unknown column \"memory\", expected cpu_milli, memory_mib"),
+        ("cpu_milli,memory_mib\n1,2\n1,2,3\n", "tasks.csv:3: expected 2 columns as in the header, found 3"),
+        (
+            "cpu_milli,memory_mib\n-1,2\n",
+            "tasks.csv:2: column 1 (cpu_milli): expected a whole number from 0 to 4294967295, found \"-1\"",
+        ),
+        ("cpu_milli,memory_mib\n1.5,2\n", "tasks.csv:2: column 1 (cpu_milli): expected a whole number from 0 to"),
+        (
+            "cpu_milli,memory_mib,arrives_s\n1,2,-5\n",
+            "tasks.csv:2: column 3 (arrives_s): expected a whole number from 0 to",
+        ),
+    ] {
+        let error = own_workload(named("tasks.csv", text), &Cluster::default()).expect_err(message).to_string();
+        assert!(error.contains(message), "expected {message:?}, found {error:?}");
+    }
+}
+
+/// Lines that look a little like those of some trace.
+fn almost_a_trace() -> impl Strategy<Value = String> {
+    let header = prop::sample::select(vec![
+        "",
+        "name,cpu_milli,memory_mib,gpus,gpu_model,tasks_max\n",
+        "name,cpu_milli,memory_mib,arrives_s,lifetime_s,gpus\n",
+        "sn,cpu_milli,memory_mib,gpu,model\n",
+        "name,cpu_milli,memory_mib,num_gpu,gpu_milli\n",
+        "time,type,collection_id,instance_index,resource_request.cpus,resource_request.memory\n",
+        "bin,lower_s,upper_s\n",
+    ]);
+    let field = prop::sample::select(vec![
+        "",
+        "0",
+        "1",
+        "7",
+        "60",
+        "999",
+        "-4",
+        "0.5",
+        "NaN",
+        "9223372036854775807",
+        "U1",
+        "C0",
+        "\"",
+        "a b",
+        "{\"time\":1}",
+        "|",
+        "ü",
+    ]);
+    let line = prop::collection::vec(field, 0..14).prop_map(|fields| fields.join(","));
+    (header, prop::collection::vec(line, 0..6)).prop_map(|(header, lines)| format!("{header}{}", lines.join("\n")))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+
+    /// A file is read or refused with its name; nothing in it makes a reader panic.
+    #[test]
+    fn no_text_makes_a_reader_panic(one in almost_a_trace(), other in almost_a_trace()) {
+        let (cluster, machine) = (Cluster::default(), Machine { cpu_milli: 1_000, memory_mib: 1_000 });
+        let file = named("file", &one);
+        let azure = AzureFlavors { arrivals: file, lifetimes: named("file", &other), flavors: file, bins: file };
+        let packing =
+            AzurePacking { database: "file", vms: &one, types: &other, machine_id: 1, machine, end_s: Some(100) };
+        let errors = [
+            openb_nodes(file).err(),
+            own_cluster(file).err(),
+            openb_pods(file, &cluster).err(),
+            own_workload(file, &cluster).err(),
+            google_events(file, machine).err(),
+            google_2019_events(file, machine).err(),
+            alibaba_batch(file, 1_000).err(),
+            azure_flavors(&azure, 1_000).err(),
+            azure_packing(&packing).err(),
+        ];
+        for error in errors.into_iter().flatten() {
+            prop_assert!(error.to_string().starts_with("file"), "{error}");
+        }
     }
 }

@@ -26,7 +26,7 @@ use std::time::Instant;
 ///   cpu_milli = 64000
 ///   memory_mib = 131072
 ///
-///   [workload.generated]                # or openb, csv, azure = { ... }
+///   [workload.generated]                # or openb, csv, azure, azure_packing, alibaba, google, google_2019
 ///   tasks = 5000
 ///   arrivals = { poisson = { per_hour = 3600 } }
 ///   lifetime_s = { exponential = { mean = 7200 } }
@@ -40,6 +40,10 @@ use std::time::Instant;
 ///   [[sweep]]                           # optional: every combination is run
 ///   parameter = "cluster.identical.nodes"
 ///   values = [80, 100, 120]
+///
+/// With queue = "fifo" or "backfill" in [cluster] tasks wait instead of being refused. With
+/// engine = "full" and a table [full] they go through the production scheduler and nodes in
+/// virtual time, with latencies, failures and services that roll out.
 ///
 /// First-fit and random are always beside the policies you name. Every policy meets the same
 /// tasks and nodes in the same seed, so differences are tested in pairs. Files are named

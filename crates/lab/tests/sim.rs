@@ -47,21 +47,54 @@ fn own_files(folder: &Path) {
     write(folder, "tasks.csv", &format!("cpu_milli,memory_mib,gpus\n{tasks}"));
 }
 
+/// What two threads may want of one another: bounds that are computed once per seed, queues, the full engine.
+const GENERATED: &str = r#"
+title = "generated"
+[seeds]
+first = 1
+count = 5
+[cluster]
+identical = { nodes = 4, cpu_milli = 8000, memory_mib = 16384 }
+[workload.generated]
+tasks = 150
+arrivals = { poisson = { per_hour = 300 } }
+lifetime_s = { exponential = { mean = 1800 } }
+cpu_milli = { choice = { values = [500, 1000, 2000] } }
+memory_mib = { choice = { values = [512, 1024, 4096] } }
+"#;
+
+const FULL: &str = r#"
+[full]
+start_ms = { lognormal = { median = 3000, sigma = 0.5 } }
+nodes_fail = { after_s = { exponential = { mean = 3000 } }, repair_s = { constant = 200 } }
+[[full.service]]
+services = 2
+desired = { constant = 3 }
+cpu_milli = { constant = 500 }
+memory_mib = { constant = 512 }
+rollout_at_s = 600
+"#;
+
 #[test]
 fn results_are_the_same_bytes_whatever_the_number_of_threads() {
-    let folder = tempfile::tempdir().expect("a folder");
-    own_files(folder.path());
-    let file = write(folder.path(), "experiment.toml", EXPERIMENT);
-    for threads in ["1", "3"] {
-        let out = folder.path().join(threads);
-        assert!(sim(&["run", &file, "--threads", threads, "--out", &out.display().to_string()]).expect("it runs"));
+    let bounded = GENERATED.replace("[seeds]", "metrics = [\"hosts_lp_gap\", \"hosts_peak\"]\n[seeds]");
+    let queued = GENERATED.replace("[cluster]", "[cluster]\nqueue = \"backfill\"");
+    let full = format!("{}{FULL}", GENERATED.replace("[seeds]", "engine = \"full\"\n[seeds]"));
+    for text in [EXPERIMENT.to_owned(), bounded, queued, full] {
+        let folder = tempfile::tempdir().expect("a folder");
+        own_files(folder.path());
+        let experiment = write(folder.path(), "experiment.toml", &text);
+        for threads in ["1", "3"] {
+            let out = folder.path().join(threads).display().to_string();
+            assert!(sim(&["run", &experiment, "--threads", threads, "--out", &out]).expect("it runs"));
+        }
+        for file in ["report.html", "summary.json", "summary.csv", "runs.csv", "curves.csv"] {
+            let read = |threads: &str| std::fs::read(folder.path().join(threads).join(file)).expect("it was written");
+            assert_eq!(read("1"), read("3"), "{file} of {text}");
+            assert!(read("1").len() > 300, "{file} of {text}");
+        }
+        assert!(folder.path().join("1/timing.csv").is_file());
     }
-    for file in ["report.html", "summary.json", "summary.csv", "runs.csv", "curves.csv"] {
-        let read = |threads: &str| std::fs::read(folder.path().join(threads).join(file)).expect("it was written");
-        assert_eq!(read("1"), read("3"), "{file}");
-        assert!(read("1").len() > 300, "{file}");
-    }
-    assert!(folder.path().join("1/timing.csv").is_file());
 }
 
 #[test]

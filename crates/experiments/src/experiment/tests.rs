@@ -97,6 +97,24 @@ fn the_linear_programme_is_solved_where_it_is_asked_for() {
 }
 
 #[test]
+fn the_examples_of_the_docs_run() {
+    for text in [
+        include_str!("../../../../docs/experiments/arrivals.toml"),
+        include_str!("../../../../docs/experiments/large-tasks.toml"),
+        include_str!("../../../../docs/experiments/rollouts.toml"),
+    ] {
+        let experiment = Experiment::parse("example.toml", text).expect("well formed");
+        let prepared = experiment.prepare("example.toml", text, &Files::new()).expect("well formed");
+        let record = prepared.run(0);
+        assert!(record.placements > 1_000 && record.notes.is_empty(), "{}: {:?}", prepared.title, record.notes);
+        for metric in &prepared.metrics {
+            let at = Metric::ALL.iter().position(|one| one == metric).expect("a metric");
+            assert!(record.values[at].is_some(), "{}: {}", prepared.title, metric.key());
+        }
+    }
+}
+
+#[test]
 fn sweeps_are_every_combination() {
     let text = format!(
         "{SMALL}[[sweep]]\nparameter = \"cluster.identical.nodes\"\nvalues = [5, 10]\n[[sweep]]\n\

@@ -158,27 +158,35 @@ impl Ledger {
             *created += 1;
             self.replacements += u64::from(*created > self.services[service].desired);
         }
-        let held = Held {
-            cpu_units: row.reserved.cpu_units.into(),
-            memory_mib: row.reserved.memory_mib.into(),
-            instance: row.instance,
-        };
-        self.used = [self.used[0] + held.cpu_units, self.used[1] + held.memory_mib];
-        *self.tasks_on.entry(row.instance).or_default() += 1;
-        self.hosts_ever.insert(row.instance);
-        self.hosts_peak = self.hosts_peak.max(self.tasks_on.len() as u64);
         let known = Known {
             arrival,
             service,
             key: arrival.map_or(2 * self.created + 1, |arrival| 2 * arrival as u64),
             requested_ms: asked.map_or(now_ms, |(_, requested_ms)| requested_ms),
             ran: false,
-            held: Some(held),
+            held: None,
         };
         self.tasks.insert(row.id, known);
+        self.placed_on_instance(row);
+    }
+
+    /// A task may wait for its instance; from then on it holds what it reserves there.
+    fn placed_on_instance(&mut self, row: &Task) {
+        let (Some(instance), Some(known)) = (row.instance, self.tasks.get_mut(&row.id)) else { return };
+        if known.held.is_some() || row.is_stopped() {
+            return;
+        }
+        let held =
+            Held { cpu_units: row.reserved.cpu_units.into(), memory_mib: row.reserved.memory_mib.into(), instance };
+        self.used = [self.used[0] + held.cpu_units, self.used[1] + held.memory_mib];
+        known.held = Some(held);
+        *self.tasks_on.entry(instance).or_default() += 1;
+        self.hosts_ever.insert(instance);
+        self.hosts_peak = self.hosts_peak.max(self.tasks_on.len() as u64);
     }
 
     fn task_updated(&mut self, row: &Task, now_ms: u64) {
+        self.placed_on_instance(row);
         let Some(known) = self.tasks.get_mut(&row.id) else { return };
         if row.last_status == TaskStatus::Running && !known.ran {
             known.ran = true;

@@ -10,6 +10,7 @@ use plimsoll_model::{
 };
 use rand::Rng;
 use serde_json::{Map, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A service as it was drawn.
@@ -130,6 +131,7 @@ pub(super) fn run_task(definition: &Arc<TaskDefinition>, setup: &FullSetup) -> R
         placement_constraints: Vec::new(),
         placement_strategy: setup.strategies.to_vec(),
         client_token: None,
+        scaled_providers: BTreeSet::new(),
     }
 }
 

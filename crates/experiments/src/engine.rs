@@ -1,6 +1,7 @@
 //! Placement only: tasks arrive, are placed, wait or are refused for good, and leave.
 
 use crate::cluster::Amounts;
+use crate::decide::{ByScore, Decide, Wanted};
 use crate::queue::{Queue, Waiting};
 use crate::workload::{Arrival, Workload};
 use plimsoll_placement::policy::{Claim, Node, NodeShape, Policy, Pool, Selection, TieBreak};
@@ -85,8 +86,9 @@ impl Ord for LeavingClaim {
     }
 }
 
-struct Run<'a> {
+struct Run<'a, D> {
     setup: &'a Setup<'a>,
+    decide: &'a mut D,
     pool: Pool,
     totals: Totals,
     leaving: BinaryHeap<Leaving>,
@@ -101,6 +103,17 @@ struct Run<'a> {
 }
 
 pub fn run(setup: &Setup, chance: &mut dyn Rng, watch: &mut dyn Watch) -> Totals {
+    let Ok(totals) = run_by(&mut ByScore, setup, chance, watch);
+    totals
+}
+
+/// The same, with somebody else's decisions.
+pub fn run_by<D: Decide>(
+    decide: &mut D,
+    setup: &Setup,
+    chance: &mut dyn Rng,
+    watch: &mut dyn Watch,
+) -> Result<Totals, D::Stop> {
     let mut pool = Pool::new(setup.nodes.iter().copied(), Selection::of(setup.policy, setup.tie_break));
     let mut closed = BTreeSet::new();
     if setup.supply == Supply::Elastic {
@@ -111,6 +124,7 @@ pub fn run(setup: &Setup, chance: &mut dyn Rng, watch: &mut dyn Watch) -> Totals
     let had_task = vec![false; setup.nodes.len()];
     let mut run = Run {
         setup,
+        decide,
         pool,
         totals: Totals::default(),
         leaving: BinaryHeap::new(),
@@ -121,29 +135,30 @@ pub fn run(setup: &Setup, chance: &mut dyn Rng, watch: &mut dyn Watch) -> Totals
         counted_s,
     };
     for (nth, arrival) in setup.workload.arrivals.iter().enumerate() {
-        run.leave_until(arrival.at_s, chance, watch);
-        run.arrive(nth, arrival, chance, watch);
+        run.leave_until(arrival.at_s, chance, watch)?;
+        run.arrive(nth, arrival, chance, watch)?;
     }
     if let Some(end_s) = setup.workload.end_s {
-        run.leave_until(end_s, chance, watch);
+        run.leave_until(end_s, chance, watch)?;
         run.count_until(end_s);
     }
-    run.totals
+    Ok(run.totals)
 }
 
-impl Run<'_> {
+impl<D: Decide> Run<'_, D> {
     fn count_until(&mut self, now_s: u64) {
         self.totals.host_seconds += self.totals.hosts * (now_s - self.counted_s);
         self.counted_s = now_s;
     }
 
-    fn leave_until(&mut self, now_s: u64, chance: &mut dyn Rng, watch: &mut dyn Watch) {
+    fn leave_until(&mut self, now_s: u64, chance: &mut dyn Rng, watch: &mut dyn Watch) -> Result<(), D::Stop> {
         while let Some(at_s) = self.next_leave_s().filter(|at_s| *at_s <= now_s) {
             while self.next_leave_s() == Some(at_s) {
                 self.leave(watch);
             }
-            self.start_waiting(at_s, chance, watch);
+            self.start_waiting(at_s, chance, watch)?;
         }
+        Ok(())
     }
 
     fn next_leave_s(&self) -> Option<u64> {
@@ -166,29 +181,47 @@ impl Run<'_> {
         watch.left(at_s, node, &self.pool, &self.totals);
     }
 
-    fn start_waiting(&mut self, now_s: u64, chance: &mut dyn Rng, watch: &mut dyn Watch) {
+    fn start_waiting(&mut self, now_s: u64, chance: &mut dyn Rng, watch: &mut dyn Watch) -> Result<(), D::Stop> {
         if self.waiting.count() == 0 {
-            return;
+            return Ok(());
         }
+        let mut stopped = None;
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.offer(self.setup.queue, |nth| {
             let arrival = &self.setup.workload.arrivals[nth];
-            let Some(node) = self.start(nth, arrival, now_s, chance) else { return false };
+            if stopped.is_some() {
+                return false;
+            }
+            let node = match self.start(nth, arrival, now_s, chance) {
+                Ok(Some(node)) => node,
+                Ok(None) => return false,
+                Err(stop) => {
+                    stopped = Some(stop);
+                    return false;
+                }
+            };
             self.totals.waiting -= 1;
             watch.started(now_s, arrival, node, &self.pool, &self.totals);
             true
         });
         self.waiting = waiting;
+        stopped.map_or(Ok(()), Err)
     }
 
-    fn arrive(&mut self, nth: usize, arrival: &Arrival, chance: &mut dyn Rng, watch: &mut dyn Watch) {
+    fn arrive(
+        &mut self,
+        nth: usize,
+        arrival: &Arrival,
+        chance: &mut dyn Rng,
+        watch: &mut dyn Watch,
+    ) -> Result<(), D::Stop> {
         self.count_until(arrival.at_s);
         let task = self.setup.workload.task(arrival);
         let amounts = Amounts::of_task(task);
         self.totals.arrived += 1;
         self.totals.asked = self.totals.asked + amounts;
         let must_wait = self.setup.queue == Queue::Fifo && self.waiting.count() > 0;
-        let node = if must_wait { None } else { self.start(nth, arrival, arrival.at_s, chance) };
+        let node = if must_wait { None } else { self.start(nth, arrival, arrival.at_s, chance)? };
         if node.is_none() {
             if self.shapes.iter().any(|shape| Node::empty(*shape).fits(task)) {
                 self.waiting.push(nth, arrival.shape);
@@ -199,21 +232,27 @@ impl Run<'_> {
             }
         }
         watch.arrived(arrival.at_s, arrival, node, &self.pool, &self.totals);
+        Ok(())
     }
 
     /// Places a task if it fits. It stays as long as it would have, had it not waited.
-    fn start(&mut self, nth: usize, arrival: &Arrival, now_s: u64, chance: &mut dyn Rng) -> Option<usize> {
+    fn start(
+        &mut self,
+        nth: usize,
+        arrival: &Arrival,
+        now_s: u64,
+        chance: &mut dyn Rng,
+    ) -> Result<Option<usize>, D::Stop> {
         let task = *self.setup.workload.task(arrival);
-        let (node, claim) = self
-            .pool
-            .place(arrival.shape as usize, &task, self.setup.policy, chance)
-            .or_else(|| self.place_on_empty(&task, chance))?;
+        let wanted = Wanted { shape: arrival.shape as usize, task: &task };
+        let chosen = self.decide.place(wanted, &mut self.pool, self.setup.policy, chance)?;
+        let Some((node, claim)) = chosen.or_else(|| self.place_on_empty(&task, chance)) else { return Ok(None) };
         self.placed_on(node, Amounts::of_task(&task));
         if let Some(leaves_s) = arrival.leaves_s {
             let leaves_s = leaves_s + (now_s - arrival.at_s);
             self.leaving.push(Reverse((leaves_s, nth, node, LeavingClaim(claim))));
         }
-        Some(node)
+        Ok(Some(node))
     }
 
     fn place_on_empty(

@@ -3,7 +3,8 @@
 use crate::bounds::{HostBound, allocation_bound, host_bound};
 use crate::cluster::Amounts;
 use crate::counted::{mean, percentile};
-use crate::engine::{Setup, Supply, Totals, Watch, run};
+use crate::decide::Decide;
+use crate::engine::{Setup, Supply, Totals, Watch, run_by};
 use crate::metric::Metric;
 use crate::queue::Queue;
 use crate::workload::{Arrival, Workload};
@@ -46,7 +47,13 @@ pub fn dominant(workload: &Workload, capacity: Amounts) -> usize {
     (0..asked.len()).rev().max_by(|a, b| asked[*a].total_cmp(&asked[*b])).unwrap_or(0)
 }
 
-pub fn record(setup: &Setup, typical: &[Typical], lp_bound: LpBound, chance: &mut dyn Rng) -> Record {
+pub fn record<D: Decide>(
+    decide: &mut D,
+    setup: &Setup,
+    typical: &[Typical],
+    lp_bound: LpBound,
+    chance: &mut dyn Rng,
+) -> Result<Record, D::Stop> {
     let capacity = setup.nodes.iter().fold(Amounts::default(), |sum, node| sum + Amounts::of_node(node));
     let first_s = setup.workload.arrivals.first().map_or(0, |first| first.at_s);
     let mut recorder = Recorder {
@@ -66,8 +73,8 @@ pub fn record(setup: &Setup, typical: &[Typical], lp_bound: LpBound, chance: &mu
         open_seconds: [0; 3],
         delays: BTreeMap::new(),
     };
-    let totals = run(setup, chance, &mut recorder);
-    recorder.into_record(&totals, lp_bound)
+    let totals = run_by(decide, setup, chance, &mut recorder)?;
+    Ok(recorder.into_record(&totals, lp_bound))
 }
 
 struct Bounds {

@@ -89,14 +89,8 @@ pub fn run(flags: &RunFlags) -> Result<bool, Error> {
     let results = Results::new(&prepared, &records);
 
     let out = flags.out.clone().unwrap_or_else(|| folder.join(&experiment.output.folder));
-    for (file, text) in [
-        ("report.html", output::html(&results)),
-        ("summary.json", output::summary_json(&results)),
-        ("summary.csv", output::summary_csv(&results)),
-        ("runs.csv", output::runs_csv(&results)),
-        ("curves.csv", output::curves_csv(&results)),
-        ("timing.csv", timing::csv(&prepared, &records, &durations)),
-    ] {
+    let timing = ("timing.csv", timing::csv(&prepared, &records, &durations));
+    for (file, text) in output::files(&results).into_iter().chain([timing]) {
         write(&out.join(file), &text)?;
     }
     println!("{}\n", results.title);

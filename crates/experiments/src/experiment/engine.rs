@@ -8,7 +8,7 @@ use crate::full::{self, FullSetup, Plan, full_metrics, full_record};
 use crate::metric::Metric;
 use crate::queue::Queue;
 use crate::record::Record;
-use crate::spec::PolicySpec;
+use crate::spec::{Origin, PolicySpec};
 use crate::workload::Workload;
 use plimsoll_placement::policy::{Context, NodeOrder, PolicyError};
 use toml::Spanned;
@@ -54,21 +54,28 @@ impl Engine {
 
     pub fn check_policy(
         &self,
-        keys: &PolicyKeys,
+        keys: Option<&PolicyKeys>,
         spec: &PolicySpec,
         context: &Context,
         place: Place,
     ) -> Result<(), ExperimentError> {
         match self {
-            Engine::PlacementOnly => match spec.choose(context) {
-                Ok(_) => Ok(()),
-                Err(error) => Err(place.at(span_of(keys, &error), error.to_string())),
-            },
+            Engine::PlacementOnly => spec.check(context).map_err(|error| {
+                let span = keys.and_then(|keys| span_of(keys, &error));
+                place.at(span, error.to_string())
+            }),
+            Engine::Full(_) if spec.origin == Origin::Outside => {
+                let problem = "the full engine places by strategies of the scheduler: expected no policy from outside";
+                Err(place.at(None, format!("policy {:?}: {problem}", spec.label)))
+            }
             Engine::Full(_) => match full::strategies(spec) {
                 Ok(_) => Ok(()),
                 Err((option, problem)) => {
-                    let option = option.and_then(|option| keys.options.get(&option)).map(Spanned::span);
-                    Err(place.at(Some(option.unwrap_or(keys.name.span())), problem))
+                    let span = |keys: &PolicyKeys| {
+                        let option = option.as_ref().and_then(|option| keys.options.get(option)).map(Spanned::span);
+                        option.unwrap_or(keys.name.span())
+                    };
+                    Err(place.at(keys.map(span), problem))
                 }
             },
         }

@@ -5,6 +5,7 @@ mod error;
 mod file;
 mod inputs;
 mod prepare;
+mod scene;
 mod sweep;
 #[cfg(test)]
 mod tests;

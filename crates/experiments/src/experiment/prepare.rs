@@ -4,16 +4,16 @@ use super::engine::{self, Engine};
 use super::error::{ExperimentError, Place};
 use super::file::{Experiment, PolicyKeys, QueueKey, SupplyKey};
 use super::inputs::{self, Recipe};
+use super::scene::Scene;
 use super::{Files, sweep};
-use crate::bounds::{host_bound, lp_host_bound};
-use crate::chance::{self, Purpose};
 use crate::cluster::Cluster;
+use crate::decide::{ByScore, Decide};
 use crate::engine::{Setup, Supply};
 use crate::metric::Metric;
 use crate::queue::Queue;
-use crate::record::{Record, record};
+use crate::record::Record;
 use crate::spec::PolicySpec;
-use plimsoll_placement::policy::{Context, OptionValue};
+use plimsoll_placement::policy::{Context, OptionValue, Policy};
 use std::sync::OnceLock;
 
 /// One combination of swept values.
@@ -54,6 +54,17 @@ impl Experiment {
 
     /// Reads and checks everything. `file` and `text` are those it was parsed from.
     pub fn prepare(&self, file: &str, text: &str, files: &Files) -> Result<Prepared, ExperimentError> {
+        self.prepare_with(&[], file, text, files)
+    }
+
+    /// The same with more policies, between those of the file and the baselines.
+    pub fn prepare_with(
+        &self,
+        added: &[PolicySpec],
+        file: &str,
+        text: &str,
+        files: &Files,
+    ) -> Result<Prepared, ExperimentError> {
         let place = Place { file, text };
         let count = *self.seeds.count.get_ref();
         if count == 0 || count > SEEDS_MAX {
@@ -66,7 +77,7 @@ impl Experiment {
             // Spans of a swept experiment are those of a text nobody sees.
             let (sought, own_place) =
                 if assignment.is_empty() { (self, place) } else { (&swept, Place { text: "", ..place }) };
-            points.push(point(sought, assignment, seeds[0], files, own_place)?);
+            points.push(point(sought, added, assignment, seeds[0], (files, own_place))?);
         }
         let first = &points[0];
         let is_full = |point: &Point| matches!(point.engine, Engine::Full(_));
@@ -91,10 +102,10 @@ impl Experiment {
 
 fn point(
     experiment: &Experiment,
+    added: &[PolicySpec],
     assignment: Vec<(String, String)>,
     seed: u64,
-    files: &Files,
-    place: Place,
+    (files, place): (&Files, Place),
 ) -> Result<Point, ExperimentError> {
     let cluster = inputs::cluster(experiment, files, place)?;
     let recipe = inputs::recipe(experiment, &cluster, files, place)?;
@@ -110,12 +121,12 @@ fn point(
     let mut policies = Vec::new();
     for keys in &experiment.policies {
         let spec = spec_of(keys);
-        engine.check_policy(keys, &spec, &context, place)?;
-        if policies.iter().any(|known: &PolicySpec| known.label == spec.label) {
-            let problem = format!("expected a label of its own, found {:?} twice", spec.label);
-            return Err(place.at(Some(keys.name.span()), problem));
-        }
-        policies.push(spec);
+        engine.check_policy(Some(keys), &spec, &context, place)?;
+        add(spec, &engine, &mut policies).map_err(|problem| place.at(Some(keys.name.span()), problem))?;
+    }
+    for spec in added {
+        engine.check_policy(None, spec, &context, place)?;
+        add(spec.clone(), &engine, &mut policies).map_err(|problem| place.at(None, problem))?;
     }
     add_baselines(&mut policies, &engine);
     Ok(Point { assignment, policies, cluster, recipe, supply, queue, engine, lp_bounds: Vec::new() })
@@ -133,6 +144,18 @@ fn queue_of(experiment: &Experiment, timed: bool, place: Place) -> Result<Queue,
         return Err(place.at(Some(key.span()), problem));
     }
     Ok(queue)
+}
+
+fn add(spec: PolicySpec, engine: &Engine, policies: &mut Vec<PolicySpec>) -> Result<(), String> {
+    if policies.iter().any(|known| known.label == spec.label) {
+        return Err(format!("expected a label of its own, found {:?} twice", spec.label));
+    }
+    // The baseline of that name is still to come.
+    if spec.name != spec.label && engine.baselines().contains(&spec.label.as_str()) {
+        return Err(format!("expected a label of its own, found that of {}", spec.label));
+    }
+    policies.push(spec);
+    Ok(())
 }
 
 /// Baselines that are missing come last, with the node order of the first policy: it is theirs to compare with.
@@ -195,31 +218,52 @@ impl Prepared {
         (nth / seeds / policies, nth / seeds % policies, nth % seeds)
     }
 
+    /// The policy of a run.
+    pub fn policy(&self, nth: usize) -> &PolicySpec {
+        let (point, policy, _) = self.indices(nth);
+        &self.points[point].policies[policy]
+    }
+
+    /// The seed of a run.
+    pub fn seed(&self, nth: usize) -> u64 {
+        self.seeds[self.indices(nth).2]
+    }
+
+    /// The nodes of a run.
+    pub fn cluster(&self, nth: usize) -> &Cluster {
+        &self.points[self.indices(nth).0].cluster
+    }
+
     /// One run. The seed decides tasks and node order; they are the same for every policy.
     pub fn run(&self, nth: usize) -> Record {
-        let (point, policy, nth_seed) = self.indices(nth);
-        let (point, seed) = (&self.points[point], self.seeds[nth_seed]);
-        let original = point.recipe.original(&point.cluster, seed);
-        let typical = original.typical();
-        let workload = point.recipe.finish(original, &point.cluster, seed);
-        if let Engine::Full(plan) = &point.engine {
-            return engine::run(plan, &point.cluster, &workload, &point.policies[policy], seed);
+        let Ok(record) = self.run_by(nth, &mut ByScore);
+        record
+    }
+
+    /// One run of a policy of the registry, with somebody else's decisions. The full engine leaves none to them.
+    pub fn run_by<D: Decide>(&self, nth: usize, decide: &mut D) -> Result<Record, D::Stop> {
+        let scene = self.scene(nth);
+        if let Engine::Full(plan) = &self.points[self.indices(nth).0].engine {
+            return Ok(engine::run(plan, scene.cluster, &scene.workload, self.policy(nth), scene.seed));
         }
-        let context = Context { largest: point.cluster.largest(), typical: &typical };
-        let chosen = point.policies[policy].choose(&context).expect("the policies were checked");
-        let nodes = point.cluster.ordered(chosen.node_order, seed);
-        let setup = Setup {
-            nodes: &nodes,
-            workload: &workload,
-            policy: chosen.policy.as_ref(),
-            tie_break: chosen.tie_break,
-            supply: point.supply,
-            queue: point.queue,
-        };
-        let lp_bound = point
-            .lp_bounds
-            .get(nth_seed)
-            .map(|bound| bound.get_or_init(|| lp_host_bound(&workload, &nodes, &host_bound(&workload, &nodes))));
-        record(&setup, &typical, lp_bound, &mut chance::stream(seed, Purpose::Policy))
+        let context = Context { largest: scene.cluster.largest(), typical: &scene.typical };
+        let chosen = self.policy(nth).choose(&context).expect("the policies were checked");
+        scene.play((chosen.tie_break, chosen.node_order), chosen.policy.as_ref(), decide)
+    }
+
+    /// One run of a policy that is brought along: `policy` is it.
+    pub fn run_brought<D: Decide>(&self, nth: usize, policy: &dyn Policy, decide: &mut D) -> Result<Record, D::Stop> {
+        let orders = self.policy(nth).orders().expect("the policies were checked");
+        self.scene(nth).play(orders, policy, decide)
+    }
+
+    fn scene(&self, nth: usize) -> Scene<'_> {
+        let (at, _, nth_seed) = self.indices(nth);
+        let (cluster, seed, point) = (self.cluster(nth), self.seed(nth), &self.points[at]);
+        let original = point.recipe.original(cluster, seed);
+        let typical = original.typical();
+        let workload = point.recipe.finish(original, cluster, seed);
+        let (supply, queue, lp_bound) = (point.supply, point.queue, point.lp_bounds.get(nth_seed));
+        Scene { seed, cluster, typical, workload, supply, queue, lp_bound }
     }
 }

@@ -1,8 +1,10 @@
 //! Experiments as people write them, right and wrong.
 
 use super::*;
-use crate::{Metric, Results, output};
+use crate::{Metric, Origin, PolicySpec, Results, output};
+use plimsoll_placement::policy::{Claim, Node, Policy, Pool, Score, Task};
 use proptest::prelude::*;
+use rand::Rng;
 
 const SMALL: &str = r#"
 title = "small"
@@ -200,5 +202,75 @@ proptest! {
         if let Err(error) = prepared(&text) {
             prop_assert!(error.to_string().starts_with("test.toml") || error.to_string().starts_with("empty.csv"), "{error}");
         }
+    }
+}
+
+/// Puts every task on the last node that takes it, and gives up after so many.
+struct LastFit {
+    left: usize,
+}
+
+impl crate::Decide for LastFit {
+    type Stop = &'static str;
+
+    fn place(
+        &mut self,
+        wanted: crate::Wanted,
+        pool: &mut Pool,
+        policy: &dyn Policy,
+        chance: &mut dyn Rng,
+    ) -> Result<Option<(usize, Claim)>, &'static str> {
+        self.left = self.left.checked_sub(1).ok_or("enough")?;
+        let last = pool.nodes().iter().rposition(|node| node.fits(wanted.task));
+        Ok(last.map(|node| (node, pool.place_on(node, wanted.task, policy, chance))))
+    }
+}
+
+#[derive(Debug)]
+struct Indifferent;
+
+impl Policy for Indifferent {
+    fn score(&self, _: &Task, _: &Node) -> Score {
+        0
+    }
+}
+
+fn prepared_with(added: &[PolicySpec]) -> Result<Prepared, ExperimentError> {
+    Experiment::parse("test.toml", SMALL)?.prepare_with(added, "test.toml", SMALL, &Files::new())
+}
+
+#[test]
+fn policies_that_are_brought_along_meet_the_same_tasks() {
+    let added = [PolicySpec::outside("mine", "by hand"), PolicySpec::new("cpu", "binpack-cpu")];
+    let prepared = prepared_with(&added).expect("well formed");
+    let labels: Vec<&str> = prepared.points[0].policies.iter().map(|policy| policy.label.as_str()).collect();
+    assert_eq!(labels, ["best-fit", "mine", "cpu", "first-fit", "random"]);
+    let (mine, first_fit) = (3, 9);
+    assert_eq!((prepared.policy(mine).origin, prepared.seed(mine)), (Origin::Outside, 1));
+    let Ok(scored) = prepared.run_brought(mine, &Indifferent, &mut crate::ByScore);
+    assert_eq!(scored, prepared.run(first_fit), "equal scores are first-fit");
+    let last = prepared.run_brought(mine, &Indifferent, &mut LastFit { left: 200 }).expect("there are 200 tasks");
+    let bound = Metric::ALL.iter().position(|metric| *metric == Metric::HostsBound).expect("a metric");
+    assert_eq!((last.values[bound], last.placements), (scored.values[bound], scored.placements));
+    assert_eq!(prepared.run_brought(mine, &Indifferent, &mut LastFit { left: 199 }), Err("enough"));
+}
+
+#[test]
+fn mistakes_of_policies_that_are_brought_along_are_named() {
+    let mine = |label| PolicySpec::outside(label, "by hand");
+    for (added, message) in [
+        (mine("best-fit"), "test.toml: expected a label of its own, found \"best-fit\" twice"),
+        (mine("random"), "test.toml: expected a label of its own, found that of random"),
+        (
+            mine("mine").integer("samples", 2),
+            "policy by hand has no option \"samples\", expected tie_break, node_order",
+        ),
+        (
+            mine("mine").text("tie_break", "last"),
+            "option tie_break: \"last\" given, expected one of \"first\", \"random\"",
+        ),
+    ] {
+        let error = prepared_with(&[added]).expect_err(message).to_string();
+        assert!(error.contains(message), "expected {message:?}, found {error:?}");
     }
 }

@@ -3,7 +3,7 @@
 //! A test cites a rule in its text (`TD-12`) or in its name (`td12_...`). A citation is a promise of the test's author,
 //! not a proof; what this finds is the rules that nobody even claims to test.
 
-use crate::ci::rules::{KINDS, Rule, explained, rules};
+use crate::ci::rules::{KINDS, Rule, explained, is_source, rules};
 use anyhow::{Result, bail};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -48,7 +48,9 @@ fn collect(dir: &Path, inside_tests: bool, into: &mut BTreeSet<Rule>) -> Result<
         let tests = inside_tests || TESTS.contains(&stem);
         let extension = path.extension().and_then(|one| one.to_str()).unwrap_or_default();
         if path.is_dir() {
-            collect(&path, tests, into)?;
+            if is_source(&path) {
+                collect(&path, tests, into)?;
+            }
         } else if ["rs", "py", "txt"].contains(&extension) {
             let text = std::fs::read_to_string(&path)?;
             let part = if tests { Some(&*text) } else { text.split_once("#[cfg(test)]").map(|(_, after)| after) };

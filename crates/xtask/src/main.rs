@@ -3,6 +3,7 @@
 mod ci;
 mod citations;
 mod codegen;
+mod python;
 mod simulate;
 mod teeth;
 
@@ -21,6 +22,8 @@ enum Tool {
     Ci(ci::Options),
     /// Generate the ECS shape tables and types from the model file of an installed botocore
     Codegen(codegen::Args),
+    /// Build the Python package of crates/python and check it; not part of `ci`
+    Python(python::Options),
     /// Count the rules of docs/behaviour.md that tests cite, and list those that none does
     Rules(citations::Options),
     /// Run seeds of the simulator and check its invariants after every step
@@ -33,6 +36,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().tool {
         Tool::Ci(options) => ci::run(&options),
         Tool::Codegen(args) => codegen::run(&args),
+        Tool::Python(options) => python::run(&options),
         Tool::Rules(options) => citations::run(&options),
         Tool::Sim(options) => simulate::run(&options),
         Tool::Teeth => teeth::run(),

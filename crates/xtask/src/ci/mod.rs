@@ -7,7 +7,7 @@ mod deploy;
 mod docker;
 mod layers;
 mod postgres;
-mod process;
+pub mod process;
 pub mod rules;
 mod summary;
 mod tools;

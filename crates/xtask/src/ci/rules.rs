@@ -25,11 +25,18 @@ pub fn check(root: &Path) -> Result<()> {
 
 pub type Rule = (String, u32);
 
+/// Builds and Python environments below `crates` are not ours to read.
+pub fn is_source(dir: &Path) -> bool {
+    dir.file_name().is_some_and(|name| name != "target" && !name.as_encoded_bytes().starts_with(b"."))
+}
+
 fn collect(dir: &Path, into: &mut BTreeSet<Rule>) -> Result<()> {
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
         if path.is_dir() {
-            collect(&path, into)?;
+            if is_source(&path) {
+                collect(&path, into)?;
+            }
         } else if path
             .extension()
             .is_some_and(|one| ["rs", "py", "txt", "sql", "proto", "md"].iter().any(|ext| one == *ext))

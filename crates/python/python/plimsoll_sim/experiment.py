@@ -1,0 +1,96 @@
+"""Reading an experiment and running it."""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import _native
+from .policy import BuiltIn, Place, Policy, Score
+from .result import Result
+from .table import Table
+
+SEEDS_MAX = 10_000
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The text of a TOML file, for experiments that have no file of their own.
+
+    text: what the file would hold.
+    folder: where the files it names are.
+    name: what errors call it.
+    """
+
+    text: str
+    folder: str | os.PathLike[str] = "."
+    name: str = "experiment"
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Experiment:
+        """The experiment in this file."""
+        path = Path(path)
+        return cls(path.read_text(encoding="utf-8"), path.parent, str(path))
+
+
+def run(
+    experiment: str | os.PathLike[str] | Experiment,
+    policies: Mapping[str, Policy] | None = None,
+    *,
+    seeds: Iterable[int] | None = None,
+    threads: int = 0,
+) -> Result:
+    """Runs an experiment with more policies beside those of its file; first-fit and random are always there.
+
+    experiment: a TOML file as for `plimsoll sim run`, or an `Experiment`.
+    policies: `Score`, `Place` or `BuiltIn` by label.
+    seeds: instead of those of the file. One seed fixes tasks and node order for every policy.
+    threads: how many carry out the runs of built-in policies, beside the calling one, where those in Python run; 0 is
+        one per core. The results do not depend on it.
+
+    An exception in a policy ends the run and is raised here, with its traceback; Ctrl-C does too. Raises
+    `ExperimentError` for what is wrong with the experiment or a file it names, `TypeError` or `ValueError` for what a
+    policy returned.
+    """
+    if not isinstance(experiment, Experiment):
+        experiment = Experiment.read(experiment)
+    if threads < 0:
+        raise ValueError(f"expected 0 or more threads, found {threads}")
+    native = _native.Experiment(experiment.name, experiment.text)
+    folder = Path(experiment.folder)
+    files = {name: (folder / name).read_text(encoding="utf-8") for name in native.files}
+    given = [_given(label, policy) for label, policy in (policies or {}).items()]
+    return Result(native.run(files, given, None if seeds is None else _checked(seeds), threads))
+
+
+def _given(label: str, policy: object) -> dict[str, Any]:
+    if not isinstance(policy, (Score, Place, BuiltIn)):
+        raise TypeError(f"policy {label!r}: expected a Score, a Place or a BuiltIn, found {policy!r}")
+    return {"label": label, **policy._given()}
+
+
+def _checked(seeds: Iterable[int]) -> list[int]:
+    numbers = [operator.index(seed) for seed in seeds]
+    if not 1 <= len(numbers) <= SEEDS_MAX:
+        raise ValueError(f"expected 1 to {SEEDS_MAX} seeds, found {len(numbers)}")
+    if len(set(numbers)) < len(numbers):
+        # The same run twice would pass for two.
+        raise ValueError("expected each seed once")
+    for seed in numbers:
+        if not 0 <= seed < 2**64:
+            raise ValueError(f"expected seeds from 0 to 2**64 - 1, found {seed}")
+    return numbers
+
+
+def policies() -> Table:
+    """The policies of the placement crate, what they prefer, and their options."""
+    return Table(_native.policies())
+
+
+def metrics() -> Table:
+    """Everything that is measured: key, title, unit, which way is better, and what it is."""
+    return Table(_native.metrics())

@@ -1,0 +1,137 @@
+//! An experiment as Python holds it: a text, the files it names, and the policies that are added.
+
+use crate::results::Results;
+use crate::run;
+use plimsoll_experiments::experiment::{self, Files};
+use plimsoll_experiments::{PolicySpec, Results as Outcome};
+use plimsoll_placement::policy::OptionValue;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+pyo3::create_exception!(
+    plimsoll_sim,
+    ExperimentError,
+    PyValueError,
+    "What is wrong with an experiment or a file it names: file, line, column and what was expected."
+);
+
+fn wrong(error: experiment::ExperimentError) -> PyErr {
+    ExperimentError::new_err(error.to_string())
+}
+
+/// A parsed experiment.
+#[pyclass(module = "plimsoll_sim._native", frozen)]
+pub struct Experiment {
+    name: String,
+    text: String,
+    parsed: experiment::Experiment,
+}
+
+/// A policy that is added to those of the file.
+pub struct Added {
+    pub spec: PolicySpec,
+    /// What makes it one that is brought along.
+    pub function: Option<Function>,
+}
+
+pub enum Function {
+    Score {
+        function: Py<PyAny>,
+        samples: Option<NonZeroU32>,
+    },
+    /// From a seed to the function for its run.
+    Place {
+        make: Py<PyAny>,
+    },
+}
+
+#[derive(FromPyObject)]
+enum Value {
+    Integer(i64),
+    Text(String),
+    Texts(Vec<String>),
+}
+
+/// As Python passes it: `kind` is a registered policy's name where there is no function.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Given {
+    label: String,
+    kind: String,
+    options: BTreeMap<String, Value>,
+    function: Option<Py<PyAny>>,
+    samples: Option<NonZeroU32>,
+}
+
+impl Given {
+    fn added(self) -> Added {
+        let Given { label, kind, options, function, samples } = self;
+        let function = function.map(|function| match kind.as_str() {
+            SCORE => Function::Score { function, samples },
+            _ => Function::Place { make: function },
+        });
+        let mut spec = match &function {
+            Some(_) => PolicySpec::outside(&label, &kind),
+            None => PolicySpec::new(&label, &kind),
+        };
+        for (option, value) in options {
+            spec = spec.with(&option, value.into());
+        }
+        Added { spec, function }
+    }
+}
+
+/// What reports call a policy with a score in Python.
+const SCORE: &str = "python score";
+
+impl From<Value> for OptionValue {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Integer(number) => OptionValue::Integer(number),
+            Value::Text(text) => OptionValue::Text(text),
+            Value::Texts(texts) => OptionValue::Texts(texts),
+        }
+    }
+}
+
+#[pymethods]
+impl Experiment {
+    /// `name` is what errors call it.
+    #[new]
+    fn new(name: String, text: String) -> PyResult<Self> {
+        let parsed = experiment::Experiment::parse(&name, &text).map_err(wrong)?;
+        Ok(Experiment { name, text, parsed })
+    }
+
+    /// The files it names.
+    #[getter]
+    fn files(&self) -> Vec<&str> {
+        self.parsed.files().collect()
+    }
+
+    /// Runs it. `files` are the texts of its files; `threads` of 0 is one per core.
+    fn run(
+        &self,
+        py: Python,
+        files: BTreeMap<String, String>,
+        policies: Vec<Given>,
+        seeds: Option<Vec<u64>>,
+        threads: usize,
+    ) -> PyResult<Results> {
+        let added: Vec<Added> = policies.into_iter().map(Given::added).collect();
+        let specs: Vec<PolicySpec> = added.iter().map(|one| one.spec.clone()).collect();
+        let files: Files = files;
+        let prepared = py.detach(|| self.parsed.prepare_with(&specs, &self.name, &self.text, &files));
+        let mut prepared = prepared.map_err(wrong)?;
+        if let Some(seeds) = seeds {
+            prepared.seeds = seeds;
+        }
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = if threads == 0 { cores() } else { threads };
+        let (records, durations): (Vec<_>, Vec<_>) = run::all(py, &prepared, &added, threads)?.into_iter().unzip();
+        let outcome = py.detach(|| Outcome::new(&prepared, &records));
+        Ok(Results { prepared, records, durations, outcome })
+    }
+}

@@ -1,0 +1,198 @@
+"""Policies in Python do what the same policies of the placement crate do."""
+
+import itertools
+
+import plimsoll_sim as ps
+import pytest
+
+
+def numbers(result, label):
+    """The runs of one policy, without its name."""
+    return [
+        {key: value for key, value in row.items() if key != "policy"} for row in result.rows if row["policy"] == label
+    ]
+
+
+def least_cpu_left(task, node):
+    return task.cpu_milli - node.free_cpu_milli
+
+
+def first(task, nodes):
+    return next((node for node in nodes if node.fits(task)), None)
+
+
+@pytest.mark.parametrize("supply", ["pool", "elastic"])
+def test_a_score_is_the_same_policy_in_either_language(supply, request):
+    policies = {
+        "mine": ps.Score(least_cpu_left),
+        "as a float": ps.Score(lambda task, node: least_cpu_left(task, node) / 7),
+        "theirs": ps.BuiltIn("binpack-cpu"),
+        "all alike": ps.Score(lambda task, node: False),
+    }
+    result = ps.run(request.getfixturevalue(supply), policies)
+    assert result.policies == [*policies, "first-fit", "random"]
+    assert numbers(result, "mine") == numbers(result, "as a float") == numbers(result, "theirs")
+    assert numbers(result, "all alike") == numbers(result, "first-fit") != numbers(result, "mine")
+
+
+def test_options_of_a_score_are_those_of_a_policy(pool):
+    options = {"tie_break": "random", "node_order": "shuffled"}
+    policies = {
+        "mine": ps.Score(lambda task, node: -node.tasks, **options),
+        "theirs": ps.BuiltIn("spread-tasks", **options),
+        "two": ps.Score(lambda task, node: -node.tasks, samples=2, **options),
+        "their two": ps.BuiltIn("power-of-k", by="spread-tasks", samples=2, **options),
+    }
+    result = ps.run(pool, policies)
+    assert numbers(result, "mine") == numbers(result, "theirs")
+    assert numbers(result, "two") == numbers(result, "their two") != numbers(result, "mine")
+
+
+@pytest.mark.parametrize("supply", ["pool", "elastic"])
+def test_place_decides_alone(supply, request):
+    experiment = request.getfixturevalue(supply)
+    tightest = ps.Place(
+        lambda task, nodes: max((n for n in nodes if n.fits(task)), key=lambda n: least_cpu_left(task, n), default=None)
+    )
+    result = ps.run(experiment, {"first": ps.Place(first), "tightest": tightest, "cpu": ps.BuiltIn("binpack-cpu")})
+    assert numbers(result, "first") == numbers(result, "first-fit")
+    assert numbers(result, "tightest") == numbers(result, "cpu")
+
+
+def test_a_task_may_be_refused_although_it_fits(pool):
+    roomy = ps.Experiment(pool.text.replace("nodes = 12", "nodes = 200"))
+    result = ps.run(
+        roomy, {"small only": ps.Place(lambda task, nodes: first(task, nodes) if task.cpu_milli < 2000 else None)}
+    )
+    refused = [row["rejected"] for row in numbers(result, "small only")]
+    assert all(25 < share < 45 for share in refused), refused
+    assert {row["rejected"] for row in numbers(result, "first-fit")} == {0}
+
+
+def test_an_elastic_supply_shows_the_nodes_in_use(elastic):
+    seen = []
+
+    def place(task, nodes):
+        seen.append(([node.id for node in nodes], all(node.tasks > 0 for node in nodes)))
+
+    result = ps.run(elastic, {"alone": ps.Place(place)}, seeds=[1])
+    assert seen[0] == ([], True) and seen[1] == ([0], True)
+    assert all(in_use for _, in_use in seen)
+    (row,) = numbers(result, "alone")
+    assert row["rejected"] == 0 and row["opens"] == 400
+
+
+def test_what_is_remembered_ends_with_the_run(pool):
+    seeds = []
+
+    def next_fit(seed):
+        seeds.append(seed)
+        at = 0
+
+        def place(task, nodes):
+            nonlocal at
+            for node in nodes[at:] + nodes[:at]:
+                if node.fits(task):
+                    at = node.id
+                    return node
+            return None
+
+        return place
+
+    both = ps.run(pool, {"next-fit": ps.Place.each_run(next_fit)}, seeds=[7, 3])
+    assert seeds == [7, 3]
+    alone = ps.run(pool, {"next-fit": ps.Place.each_run(next_fit)}, seeds=[3])
+    assert numbers(both, "next-fit")[1:] == numbers(alone, "next-fit")
+
+
+def test_tasks_and_nodes_show_what_there_is(devices_folder):
+    tasks, nodes = set(), []
+
+    def place(task, given):
+        tasks.add(task)
+        nodes.append(given[0])
+        return first(task, given)
+
+    result = ps.run(devices_folder, {"first": ps.Place(place)}, seeds=[1])
+    assert numbers(result, "first") == numbers(result, "first-fit")
+    kinds = {(t.cpu_milli, t.memory_mib, t.gpus, t.gpu_milli, t.gpu_milli_total, t.gpu_models) for t in tasks}
+    assert kinds == {
+        (1000, 1024, 1, 300, 300, None),
+        (2000, 2048, 1, 1000, 1000, ("large",)),
+        (2000, 2048, 2, 1000, 2000, None),
+        (500, 512, 0, 0, 0, None),
+        (1000, 1024, 1, 600, 600, ("large",)),
+    }
+    before, after = nodes[0], nodes[-1]
+    assert (before.id, before.cpu_milli, before.memory_mib, before.gpus, before.gpu_model, before.tasks_max) == (
+        0,
+        32000,
+        65536,
+        4,
+        "large",
+        20,
+    )
+    assert (before.free_cpu_milli, before.free_memory_mib, before.tasks) == (32000, 65536, 0)
+    assert (before.free_gpu_milli, before.free_gpu_milli_total) == ((1000,) * 4, 4000)
+    assert after.free_gpu_milli_total == sum(after.free_gpu_milli) < 4000 and after.tasks > 0
+    assert repr(before) == (
+        "Node(id=0, free_cpu_milli=32000 of 32000, free_memory_mib=65536 of 65536, "
+        'free_gpu_milli=(1000, 1000, 1000, 1000), gpu_model="large", tasks=0)'
+    )
+    assert "Task(cpu_milli=2000, memory_mib=2048, gpus=1, gpu_milli=1000, gpu_models=('large',))" in {
+        repr(task) for task in tasks
+    }
+
+
+def test_scores_see_devices_too(devices_folder):
+    def least_gpu_left(task, node):
+        assert node.id is None and node.fits(task)
+        return -node.free_gpu_milli_total
+
+    policies = {"mine": ps.Score(least_gpu_left), "theirs": ps.BuiltIn("best-fit", dimensions=["gpu"])}
+    result = ps.run(devices_folder, policies)
+    assert numbers(result, "mine") == numbers(result, "theirs")
+
+
+class HasFloat:
+    """As numbers of other libraries are."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __float__(self):
+        return self.value
+
+
+class HasIndex:
+    def __index__(self):
+        return 2
+
+
+def test_scores_are_in_the_order_of_python_numbers():
+    """The second of two nodes is taken only if its score is larger."""
+    text = """
+title = "order"
+[seeds]
+first = 0
+count = 1
+[cluster]
+identical = { nodes = 2, cpu_milli = 4, memory_mib = 4 }
+[workload.generated]
+tasks = 2
+arrivals = "at-once"
+cpu_milli = { constant = 1 }
+memory_mib = { constant = 1 }
+"""
+
+    def takes_second(empty, used):
+        """The first task is on the first node; does the next one prefer the empty second?"""
+        policy = ps.Score(lambda task, node: used if node.tasks else empty)
+        (row,) = numbers(ps.run(ps.Experiment(text), {"mine": policy}), "mine")
+        return row["hosts_used"] == 2
+
+    ladder = [-1e308, -(2**53), -3, -2.5, HasFloat(-1.25), -5e-324, 0, 5e-324, True, 1.5, HasIndex(), 2**53, 1e300]
+    for low, high in itertools.pairwise(ladder):
+        assert takes_second(high, low) and not takes_second(low, high), (low, high)
+    for equal in [(0.0, -0.0), (-0.0, 0.0), (2, 2.0), (HasIndex(), 2.0), (True, 1.0)]:
+        assert not takes_second(*equal), equal

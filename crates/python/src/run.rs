@@ -7,7 +7,7 @@ use crate::view::Models;
 use plimsoll_experiments::experiment::Prepared;
 use plimsoll_experiments::{Decide, Origin, Record, Wanted};
 use plimsoll_placement::policy::{Claim, Policy, Pool};
-use pyo3::exceptions::PyException;
+use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
 use rand::Rng;
 use std::sync::Mutex;
@@ -118,13 +118,23 @@ fn python_runs(
                 prepared.run_brought(*nth, &scored, &mut ByScores { py, scored: &scored })?
             }
             Function::Place { make } => {
-                let function = make.bind(py).call1((prepared.seed(*nth),))?;
+                let function = made(make.bind(py), prepared.seed(*nth), &spec.label)?;
                 prepared.run_brought(*nth, &Unscored, &mut ByFunction::new(&spec.label, function, models))?
             }
         };
         keep(*nth, (record, started.elapsed()));
     }
     Ok(())
+}
+
+/// The function of a policy for the run with this seed.
+fn made<'py>(make: &Bound<'py, PyAny>, seed: u64, label: &str) -> PyResult<Bound<'py, PyAny>> {
+    let function = make.call1((seed,))?;
+    if function.is_callable() {
+        return Ok(function);
+    }
+    let found = function.repr()?;
+    Err(PyTypeError::new_err(format!("policy {label:?}: made {found}, expected a function place(task, nodes)")))
 }
 
 /// The same exception with a note of where it came from, where Python has notes (3.11).

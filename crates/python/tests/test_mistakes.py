@@ -118,6 +118,17 @@ def test_policies_are_checked(pool):
         with pytest.raises(error) as caught:
             ps.run(pool, policies)
         assert message in str(caught.value)
+    with pytest.raises(TypeError, match="expected policies by label, found"):
+        ps.run(pool, ["best-fit"])
+    with pytest.raises(TypeError, match="expected a policy's label, found 3"):
+        ps.run(pool, {3: ps.BuiltIn("best-fit")})
+    for value in [1.5, True, None, [1]]:
+        with pytest.raises(
+            TypeError, match="option truncate: expected a whole number, a text or a list of texts, found"
+        ):
+            ps.BuiltIn("best-fit", truncate=value)
+    with pytest.raises(TypeError, match=r'policy "mine": made 3, expected a function place\(task, nodes\)'):
+        ps.run(pool, {"mine": ps.Place.each_run(lambda seed: seed + 2)}, seeds=[1])
     with pytest.raises(TypeError, match=r"expected a function score\(task, node\), found 3"):
         ps.Score(3)
     with pytest.raises(TypeError, match=r"expected a function place\(task, nodes\), found None"):
@@ -141,6 +152,9 @@ def test_seeds_and_threads_are_checked(pool):
 def test_files_are_named(tmp_path, pool):
     with pytest.raises(FileNotFoundError, match="absent.toml"):
         ps.run(tmp_path / "absent.toml")
+    (tmp_path / "latin.toml").write_bytes(b'title = "\xe9"')
+    with pytest.raises(ps.ExperimentError, match="latin.toml is not text in UTF-8"):
+        ps.run(tmp_path / "latin.toml")
     wrong = tmp_path / "wrong.toml"
     wrong.write_text(pool.text.replace("count = 5", "count = 0"))
     with pytest.raises(ps.ExperimentError) as caught:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import _native
+from ._native import ExperimentError
 from .policy import BuiltIn, Place, Policy, Score
 from .result import Result
 from .table import Table
@@ -34,7 +35,14 @@ class Experiment:
     def read(cls, path: str | os.PathLike[str]) -> Experiment:
         """The experiment in this file."""
         path = Path(path)
-        return cls(path.read_text(encoding="utf-8"), path.parent, str(path))
+        return cls(_text(path), path.parent, str(path))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ExperimentError(f"{path} is not text in UTF-8") from error
 
 
 def run(
@@ -58,16 +66,21 @@ def run(
     """
     if not isinstance(experiment, Experiment):
         experiment = Experiment.read(experiment)
+    threads = operator.index(threads)
     if threads < 0:
         raise ValueError(f"expected 0 or more threads, found {threads}")
     native = _native.Experiment(experiment.name, experiment.text)
     folder = Path(experiment.folder)
-    files = {name: (folder / name).read_text(encoding="utf-8") for name in native.files}
+    files = {name: _text(folder / name) for name in native.files}
+    if policies is not None and not isinstance(policies, Mapping):
+        raise TypeError(f"expected policies by label, found {policies!r}")
     given = [_given(label, policy) for label, policy in (policies or {}).items()]
     return Result(native.run(files, given, None if seeds is None else _checked(seeds), threads))
 
 
-def _given(label: str, policy: object) -> dict[str, Any]:
+def _given(label: object, policy: object) -> dict[str, Any]:
+    if not isinstance(label, str) or not label:
+        raise TypeError(f"expected a policy's label, found {label!r}")
     if not isinstance(policy, (Score, Place, BuiltIn)):
         raise TypeError(f"policy {label!r}: expected a Score, a Place or a BuiltIn, found {policy!r}")
     return {"label": label, **policy._given()}

@@ -103,6 +103,10 @@ class BuiltIn:
     options: Mapping[str, Option]
 
     def __init__(self, name: str, /, **options: Option) -> None:
+        for option, value in options.items():
+            texts = isinstance(value, (list, tuple)) and all(isinstance(text, str) for text in value)
+            if isinstance(value, bool) or not (isinstance(value, (int, str)) or texts):
+                raise TypeError(f"option {option}: expected a whole number, a text or a list of texts, found {value!r}")
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "options", options)
 

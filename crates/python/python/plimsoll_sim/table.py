@@ -74,5 +74,8 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.2e}" if 0 < abs(value) < 1e-3 else f"{value:.4f}" if abs(value) < 1 else f"{value:.2f}"
+        size = abs(value)
+        if 0 < size < 1e-3:
+            return f"{value:.2e}"
+        return f"{value:.4f}" if size < 1 else f"{value:.2f}" if size < 10_000 else f"{value:.0f}"
     return str(value)

@@ -36,15 +36,18 @@ pub struct Added {
     pub function: Option<Function>,
 }
 
-pub enum Function {
-    Score {
-        function: Py<PyAny>,
-        samples: Option<NonZeroU32>,
-    },
-    /// From a seed to the function for its run.
-    Place {
-        make: Py<PyAny>,
-    },
+pub struct Function {
+    pub kind: Kind,
+    /// A score, or what makes a `place` for a seed.
+    pub main: Py<PyAny>,
+    pub device: Option<Py<PyAny>>,
+    pub samples: Option<NonZeroU32>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    Score,
+    Place,
 }
 
 #[derive(FromPyObject)]
@@ -62,15 +65,37 @@ struct Given {
     kind: String,
     options: BTreeMap<String, Value>,
     function: Option<Py<PyAny>>,
+    device: Option<Py<PyAny>>,
     samples: Option<NonZeroU32>,
+}
+
+/// How to carry the runs out.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct How<'py> {
+    /// Instead of those of the file.
+    seeds: Option<Vec<u64>>,
+    /// Without Python; 0 is one per core.
+    threads: usize,
+    /// Hears of each run.
+    pub progress: Option<Bound<'py, PyAny>>,
+}
+
+impl How<'_> {
+    pub fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        if self.threads == 0 { cores() } else { self.threads }
+    }
 }
 
 impl Given {
     fn added(self) -> Added {
-        let Given { label, kind, options, function, samples } = self;
-        let function = function.map(|function| match kind.as_str() {
-            SCORE => Function::Score { function, samples },
-            _ => Function::Place { make: function },
+        let Given { label, kind, options, function, device, samples } = self;
+        let function = function.map(|main| Function {
+            kind: if kind == SCORE { Kind::Score } else { Kind::Place },
+            main,
+            device,
+            samples,
         });
         let mut spec = match &function {
             Some(_) => PolicySpec::outside(&label, &kind),
@@ -111,26 +136,17 @@ impl Experiment {
         self.parsed.files().collect()
     }
 
-    /// Runs it. `files` are the texts of its files; `threads` of 0 is one per core.
-    fn run(
-        &self,
-        py: Python,
-        files: BTreeMap<String, String>,
-        policies: Vec<Given>,
-        seeds: Option<Vec<u64>>,
-        threads: usize,
-    ) -> PyResult<Results> {
+    /// Runs it. `files` are the texts of its files.
+    fn run(&self, py: Python, files: BTreeMap<String, String>, policies: Vec<Given>, how: How) -> PyResult<Results> {
         let added: Vec<Added> = policies.into_iter().map(Given::added).collect();
         let specs: Vec<PolicySpec> = added.iter().map(|one| one.spec.clone()).collect();
         let files: Files = files;
         let prepared = py.detach(|| self.parsed.prepare_with(&specs, &self.name, &self.text, &files));
         let mut prepared = prepared.map_err(wrong)?;
-        if let Some(seeds) = seeds {
+        if let Some(seeds) = how.seeds.clone() {
             prepared.seeds = seeds;
         }
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = if threads == 0 { cores() } else { threads };
-        let (records, durations): (Vec<_>, Vec<_>) = run::all(py, &prepared, &added, threads)?.into_iter().unzip();
+        let (records, durations): (Vec<_>, Vec<_>) = run::all(py, &prepared, &added, &how)?.into_iter().unzip();
         let outcome = py.detach(|| Outcome::new(&prepared, &records));
         Ok(Results { prepared, records, durations, outcome })
     }

@@ -5,11 +5,11 @@
 //! threads carry out those of the registry without the interpreter.
 
 mod experiment;
+mod functions;
 mod number;
 mod place;
 mod results;
 mod run;
-mod score;
 mod tables;
 mod view;
 

@@ -1,46 +1,37 @@
 //! A policy that is a Python function from a task and all nodes to a node.
 
+use crate::functions::Functions;
 use crate::run::noted;
-use crate::view::{Models, Node, Task};
+use crate::view::{Node, Task};
 use plimsoll_experiments::{Decide, Wanted};
-use plimsoll_placement::policy::{self, Claim, Policy, Pool, Score};
+use plimsoll_placement::policy::{Claim, Policy, Pool};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use rand::Rng;
 
-/// Where nobody asks for a score.
-#[derive(Debug)]
-pub struct Unscored;
-
-impl Policy for Unscored {
-    fn score(&self, _: &policy::Task, _: &policy::Node) -> Score {
-        0
-    }
-}
-
 /// Decides for one run.
-pub struct ByFunction<'py> {
-    label: String,
-    function: Bound<'py, PyAny>,
-    models: Models,
+pub struct ByFunction<'a, 'py> {
+    place: Bound<'py, PyAny>,
+    /// The rest of the policy.
+    functions: &'a Functions,
     /// The nodes as they were shown last, in node order.
     shown: Vec<Bound<'py, Node>>,
 }
 
-impl<'py> ByFunction<'py> {
-    pub fn new(label: &str, function: Bound<'py, PyAny>, models: Models) -> Self {
-        ByFunction { label: label.to_owned(), function, models, shown: Vec::new() }
+impl<'a, 'py> ByFunction<'a, 'py> {
+    pub fn new(place: Bound<'py, PyAny>, functions: &'a Functions) -> Self {
+        ByFunction { place, functions, shown: Vec::new() }
     }
 
     /// Nodes that have changed since are shown anew.
     fn look(&mut self, pool: &Pool) -> PyResult<()> {
-        let py = self.function.py();
+        let py = self.place.py();
         for (at, node) in pool.nodes().iter().enumerate() {
             if self.shown.get(at).is_some_and(|shown| shown.get().state == *node) {
                 continue;
             }
-            let view = Bound::new(py, Node::new(node.clone(), Some(at), &self.models))?;
+            let view = Bound::new(py, Node::new(node.clone(), Some(at), &self.functions.models))?;
             match self.shown.get_mut(at) {
                 Some(shown) => *shown = view,
                 None => self.shown.push(view),
@@ -50,10 +41,10 @@ impl<'py> ByFunction<'py> {
     }
 
     fn ask(&self, task: &Bound<'py, Task>) -> PyResult<Option<usize>> {
-        let py = self.function.py();
-        let asked = || format!("policy {:?}: placing {task}", self.label);
+        let py = self.place.py();
+        let asked = || format!("policy {:?}: placing {task}", self.functions.label);
         let open = self.shown.iter().filter(|node| !node.get().state.is_closed());
-        let given = self.function.call1((task, PyList::new(py, open)?)).map_err(|error| noted(py, error, &asked()))?;
+        let given = self.place.call1((task, PyList::new(py, open)?)).map_err(|error| noted(py, error, &asked()))?;
         if given.is_none() {
             return Ok(None);
         }
@@ -74,7 +65,7 @@ impl<'py> ByFunction<'py> {
     }
 }
 
-impl Decide for ByFunction<'_> {
+impl Decide for ByFunction<'_, '_> {
     type Stop = PyErr;
 
     fn place(
@@ -84,11 +75,13 @@ impl Decide for ByFunction<'_> {
         policy: &dyn Policy,
         chance: &mut dyn Rng,
     ) -> PyResult<Option<(usize, Claim)>> {
-        let py = self.function.py();
+        let py = self.place.py();
         py.check_signals()?;
         self.look(pool)?;
-        let task = Bound::new(py, Task::new(*wanted.task, &self.models))?;
-        let chosen = self.ask(&task)?;
-        Ok(chosen.map(|node| (node, pool.place_on(node, wanted.task, policy, chance))))
+        let task = Bound::new(py, Task::new(*wanted.task, &self.functions.models))?;
+        // A device that failed where an elastic supply opened a node for the task before.
+        self.functions.failure()?;
+        let chosen = self.ask(&task)?.map(|node| (node, pool.place_on(node, wanted.task, policy, chance)));
+        self.functions.failure().map(|()| chosen)
     }
 }

@@ -1,9 +1,8 @@
 //! Numbered runs: those that call Python on the calling thread, the others beside it without the interpreter.
 
-use crate::experiment::{Added, Function};
-use crate::place::{ByFunction, Unscored};
-use crate::score::{ByScores, Scored};
-use crate::view::Models;
+use crate::experiment::{Added, How, Kind};
+use crate::functions::{ByScores, Functions};
+use crate::place::ByFunction;
 use plimsoll_experiments::experiment::Prepared;
 use plimsoll_experiments::{Decide, Origin, Record, Wanted};
 use plimsoll_placement::policy::{Claim, Policy, Pool};
@@ -21,38 +20,55 @@ const SIGNALS_EVERY: Duration = Duration::from_millis(50);
 pub type Timed = (Record, Duration);
 
 /// All runs, in the order of their numbers. An exception in a policy, or a signal, ends all of them.
-pub fn all(py: Python, prepared: &Prepared, added: &[Added], threads: usize) -> PyResult<Vec<Timed>> {
+pub fn all(py: Python, prepared: &Prepared, added: &[Added], how: &How) -> PyResult<Vec<Timed>> {
     let outside = |nth: &usize| prepared.policy(*nth).origin == Origin::Outside;
     let (ours, theirs): (Vec<usize>, Vec<usize>) = (0..prepared.runs()).partition(outside);
     let work = Work { prepared, runs: &theirs, next: AtomicUsize::new(0), stop: AtomicBool::new(false) };
-    let slots: Mutex<Vec<Option<Timed>>> = Mutex::new((0..prepared.runs()).map(|_| None).collect());
-    let keep = |nth: usize, timed: Timed| {
-        slots.lock().unwrap_or_else(|poisoned| poisoned.into_inner())[nth] = Some(timed);
-    };
+    let mut done =
+        Done { slots: (0..prepared.runs()).map(|_| None).collect(), count: 0, progress: how.progress.as_ref() };
     std::thread::scope(|scope| {
-        let (done, finished) = channel();
-        for _ in 0..threads.min(theirs.len()) {
-            let (work, keep, done) = (&work, &keep, done.clone());
-            scope.spawn(move || work.carry_out(keep, done));
+        let (sender, mut finished) = channel();
+        for _ in 0..how.threads().min(theirs.len()) {
+            let (work, sender) = (&work, sender.clone());
+            scope.spawn(move || work.carry_out(sender));
         }
-        drop(done);
-        // Only this thread listens; the lock is what lets it do so without the interpreter.
-        let finished = Mutex::new(finished);
-        let listen = || finished.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).recv_timeout(SIGNALS_EVERY);
-        let result = python_runs(py, prepared, added, &ours, keep).and_then(|()| {
+        drop(sender);
+        let both = || -> PyResult<()> {
+            for nth in ours {
+                done.keep(nth, python_run(py, prepared, added, nth)?)?;
+                finished.try_iter().try_for_each(|(nth, timed)| done.keep(nth, timed))?;
+            }
             loop {
                 py.check_signals()?;
-                match py.detach(listen) {
+                let finished = &mut finished;
+                match py.detach(move || finished.recv_timeout(SIGNALS_EVERY)) {
+                    Ok((nth, timed)) => done.keep(nth, timed)?,
+                    Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return Ok(()),
-                    Ok(()) | Err(RecvTimeoutError::Timeout) => {}
                 }
             }
-        });
+        };
+        let result = both();
         work.stop.store(true, Ordering::Relaxed);
         result
     })?;
-    let slots = slots.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-    Ok(slots.into_iter().map(|timed| timed.expect("every run was carried out")).collect())
+    Ok(done.slots.into_iter().map(|timed| timed.expect("every run was carried out")).collect())
+}
+
+/// What has been carried out.
+struct Done<'a, 'py> {
+    slots: Vec<Option<Timed>>,
+    count: usize,
+    /// Hears how many runs there were, of how many.
+    progress: Option<&'a Bound<'py, PyAny>>,
+}
+
+impl Done<'_, '_> {
+    fn keep(&mut self, nth: usize, timed: Timed) -> PyResult<()> {
+        self.slots[nth] = Some(timed);
+        self.count += 1;
+        self.progress.map_or(Ok(()), |progress| progress.call1((self.count, self.slots.len())).map(|_| ()))
+    }
 }
 
 /// Runs without Python.
@@ -65,12 +81,11 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// `done` hears of each run, and of the end by being dropped.
-    fn carry_out(&self, keep: impl Fn(usize, Timed), done: Sender<()>) {
+    fn carry_out(&self, done: Sender<(usize, Timed)>) {
         while let Some(nth) = self.runs.get(self.next.fetch_add(1, Ordering::Relaxed)) {
             let started = Instant::now();
             let Ok(record) = self.prepared.run_by(*nth, &mut UnlessStopped(&self.stop)) else { return };
-            keep(*nth, (record, started.elapsed()));
-            if done.send(()).is_err() {
+            if done.send((*nth, (record, started.elapsed()))).is_err() {
                 return;
             }
         }
@@ -99,32 +114,28 @@ impl Decide for UnlessStopped<'_> {
     }
 }
 
-fn python_runs(
-    py: Python,
-    prepared: &Prepared,
-    added: &[Added],
-    runs: &[usize],
-    keep: impl Fn(usize, Timed),
-) -> PyResult<()> {
-    for nth in runs {
-        let started = Instant::now();
-        let spec = prepared.policy(*nth);
-        let function = added.iter().find(|one| one.spec == *spec).and_then(|one| one.function.as_ref());
-        let function = function.expect("a policy from outside was added with its function");
-        let models: Models = prepared.cluster(*nth).models.as_slice().into();
-        let record = match function {
-            Function::Score { function, samples } => {
-                let scored = Scored::new(&spec.label, function.clone_ref(py), *samples, models);
-                prepared.run_brought(*nth, &scored, &mut ByScores { py, scored: &scored })?
-            }
-            Function::Place { make } => {
-                let function = made(make.bind(py), prepared.seed(*nth), &spec.label)?;
-                prepared.run_brought(*nth, &Unscored, &mut ByFunction::new(&spec.label, function, models))?
-            }
-        };
-        keep(*nth, (record, started.elapsed()));
-    }
-    Ok(())
+fn python_run(py: Python, prepared: &Prepared, added: &[Added], nth: usize) -> PyResult<Timed> {
+    let started = Instant::now();
+    let spec = prepared.policy(nth);
+    let function = added.iter().find(|one| one.spec == *spec).and_then(|one| one.function.as_ref());
+    let function = function.expect("a policy from outside was added with its function");
+    let functions = Functions {
+        label: spec.label.clone(),
+        score: (function.kind == Kind::Score).then(|| function.main.clone_ref(py)),
+        device: function.device.as_ref().map(|device| device.clone_ref(py)),
+        samples: function.samples,
+        models: prepared.cluster(nth).models.as_slice().into(),
+        state: Mutex::default(),
+    };
+    let record = match function.kind {
+        Kind::Score => prepared.run_brought(nth, &functions, &mut ByScores { py, functions: &functions })?,
+        Kind::Place => {
+            let place = made(function.main.bind(py), prepared.seed(nth), &spec.label)?;
+            prepared.run_brought(nth, &functions, &mut ByFunction::new(place, &functions))?
+        }
+    };
+    functions.failure()?;
+    Ok((record, started.elapsed()))
 }
 
 /// The function of a policy for the run with this seed.

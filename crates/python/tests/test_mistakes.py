@@ -87,6 +87,31 @@ def test_what_is_no_place(pool):
         assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("supply", ["fixed", "elastic"])
+def test_what_is_no_device(devices_folder, supply):
+    text = devices_folder.text.replace("[cluster]", f'[cluster]\nsupply = "{supply}"')
+    experiment = ps.Experiment(text, devices_folder.folder)
+
+    def broken(task, node):
+        raise LookupError
+
+    for device, error, message in [
+        (lambda task, node: 16, ValueError, "returned 16, which is no device where it fits"),
+        (lambda task, node: -1, ValueError, "returned -1, which is no device where it fits"),
+        (lambda task, node: 0, ValueError, "returned 0, which is no device where it fits"),
+        (lambda task, node: None, TypeError, "returned None, expected a device's number"),
+        (broken, LookupError, ""),
+    ]:
+        score = ps.Score(lambda task, node: -node.tasks, device=device)
+        place = ps.Place(lambda task, nodes: next((n for n in nodes if n.fits(task)), None), device=device)
+        for policy in [score, place]:
+            with pytest.raises(error) as caught:
+                ps.run(experiment, {"mine": policy}, seeds=[1])
+            assert message in str(caught.value)
+    with pytest.raises(TypeError, match=r"expected a function device\(task, node\), found 3"):
+        ps.Score(len, device=3)
+
+
 def test_nodes_cannot_be_changed(pool):
     def place(task, nodes):
         nodes[0].free_cpu_milli = 0

@@ -154,6 +154,32 @@ def test_scores_see_devices_too(devices_folder):
     assert numbers(result, "mine") == numbers(result, "theirs")
 
 
+@pytest.mark.parametrize("supply", ["fixed", "elastic"])
+def test_a_device_can_be_chosen(devices_folder, supply):
+    experiment = ps.Experiment(
+        devices_folder.text.replace("[cluster]", f'[cluster]\nsupply = "{supply}"'), devices_folder.folder
+    )
+
+    def tightest(task, node):
+        assert task.gpu_milli < 1000 and node.id is None
+        fitting = [at for at, free in enumerate(node.free_gpu_milli) if free >= task.gpu_milli]
+        return min(fitting, key=lambda at: node.free_gpu_milli[at])
+
+    def emptiest(task, node):
+        return max(range(node.gpus), key=lambda at: node.free_gpu_milli[at])
+
+    policies = {
+        "tightest": ps.Score(lambda task, node: 0, device=tightest),
+        "placed": ps.Place(first, device=tightest),
+        "made": ps.Place.each_run(lambda seed: first, device=tightest),
+        "emptiest": ps.Score(lambda task, node: 0, device=emptiest),
+    }
+    result = ps.run(experiment, policies)
+    same = ["tightest", "placed", "made"]
+    assert all(numbers(result, label) == numbers(result, "first-fit") for label in same)
+    assert numbers(result, "emptiest") != numbers(result, "first-fit")
+
+
 class HasFloat:
     """As numbers of other libraries are."""
 

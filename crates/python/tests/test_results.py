@@ -114,6 +114,18 @@ def test_timing_counts_placements(result):
     assert row["runs"] == 10 and row["placements"] > 1000 and row["placements_per_second"] > 0
 
 
+def test_progress_is_told_and_may_end_it(pool):
+    told = []
+    ps.run(pool, {"mine": ps.Score(lambda task, node: 0)}, progress=lambda done, of: told.append((done, of)))
+    assert told == [(done, 15) for done in range(1, 16)]
+
+    def enough(done, of):
+        raise StopIteration
+
+    with pytest.raises(StopIteration):
+        ps.run(pool, progress=enough)
+
+
 def test_what_there_is_is_listed():
     assert "best-fit" in ps.policies().columns["policy"]
     assert set(ps.metrics().columns["better"]) == {"higher", "lower"}

@@ -1,7 +1,7 @@
 //! `cargo xtask python`: builds the Python package of `crates/python` into an environment of its own and checks it.
 //!
 //! It is no step of `cargo xtask ci`: a first build takes longer than the rest of the checks has to wait for, and
-//! nobody who builds Plimsoll needs Python's headers.
+//! nobody who builds Plimsoll needs Python's bindings.
 
 use crate::ci::process::Step;
 use anyhow::Result;

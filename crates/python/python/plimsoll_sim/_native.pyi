@@ -73,7 +73,7 @@ class Experiment:
     @property
     def files(self) -> list[str]: ...
     def run(
-        self, files: Mapping[str, str], policies: Sequence[Mapping[str, Any]], seeds: Sequence[int] | None, threads: int
+        self, files: Mapping[str, str], policies: Sequence[Mapping[str, Any]], how: Mapping[str, Any]
     ) -> Results: ...
 
 @final

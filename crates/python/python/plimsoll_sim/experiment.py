@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ def run(
     *,
     seeds: Iterable[int] | None = None,
     threads: int = 0,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Result:
     """Runs an experiment with more policies beside those of its file; first-fit and random are always there.
 
@@ -59,6 +60,7 @@ def run(
     seeds: instead of those of the file. One seed fixes tasks and node order for every policy.
     threads: how many carry out the runs of built-in policies, beside the calling one, where those in Python run; 0 is
         one per core. The results do not depend on it.
+    progress: called with the number of runs done and the number of all, after each that is done.
 
     An exception in a policy ends the run and is raised here, with its traceback; Ctrl-C does too. Raises
     `ExperimentError` for what is wrong with the experiment or a file it names, `TypeError` or `ValueError` for what a
@@ -75,7 +77,8 @@ def run(
     if policies is not None and not isinstance(policies, Mapping):
         raise TypeError(f"expected policies by label, found {policies!r}")
     given = [_given(label, policy) for label, policy in (policies or {}).items()]
-    return Result(native.run(files, given, None if seeds is None else _checked(seeds), threads))
+    how = {"seeds": None if seeds is None else _checked(seeds), "threads": threads, "progress": progress}
+    return Result(native.run(files, given, how))
 
 
 def _given(label: object, policy: object) -> dict[str, Any]:

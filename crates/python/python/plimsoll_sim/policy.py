@@ -12,6 +12,7 @@ TieBreak = Literal["first", "random"]
 NodeOrder = Literal["given", "name", "shuffled"]
 Option = Union[int, str, "list[str]"]
 PlaceFunction = Callable[[Task, "list[Node]"], "Node | None"]
+DeviceFunction = Callable[[Task, Node], SupportsIndex]
 
 
 class Policy(Protocol):
@@ -36,21 +37,32 @@ class Score:
     tie_break: which of equally good nodes is taken, "first" in node order or a "random" one.
     node_order: "given" as the cluster lists them, by "name", or "shuffled" anew for each seed.
     samples: look at so many nodes, drawn from those where the task fits, instead of at all of them.
+    device: `device(task, node)` is the number of the device that a task which shares one gets, asked after the node was
+        chosen; without, the fitting one with the least left.
     """
 
     function: Callable[[Task, Node], SupportsFloat | SupportsIndex]
     tie_break: TieBreak = "first"
     node_order: NodeOrder = "given"
     samples: int | None = None
+    device: DeviceFunction | None = None
 
     def __post_init__(self) -> None:
         _callable(self.function, "a function score(task, node)")
+        if self.device is not None:
+            _callable(self.device, "a function device(task, node)")
         if self.samples is not None and not 1 <= self.samples < 2**32:
             raise ValueError(f"expected at least one sample, found {self.samples}")
 
     def _given(self) -> dict[str, Any]:
         options = {"tie_break": self.tie_break, "node_order": self.node_order}
-        return {"kind": "python score", "options": options, "function": self.function, "samples": self.samples}
+        return {
+            "kind": "python score",
+            "options": options,
+            "function": self.function,
+            "device": self.device,
+            "samples": self.samples,
+        }
 
 
 @dataclass(frozen=True)
@@ -62,34 +74,42 @@ class Place:
     supply is elastic the list has the nodes that have tasks, and None means the next empty node that takes it.
 
     It is asked once per task, in order of arrival, and may remember things; `Place.each_run` makes it afresh for every
-    run, so that nothing is remembered from one seed to the next. A task that shares a device gets the one with the
-    least left.
+    run, so that nothing is remembered from one seed to the next.
 
     node_order: "given" as the cluster lists them, by "name", or "shuffled" anew for each seed.
+    device: as for `Score`.
     """
 
     function: PlaceFunction
     node_order: NodeOrder = "given"
+    device: DeviceFunction | None = None
     _make: Callable[[int], PlaceFunction] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         _callable(self.function, "a function place(task, nodes)")
+        if self.device is not None:
+            _callable(self.device, "a function device(task, node)")
 
     @classmethod
-    def each_run(cls, make: Callable[[int], PlaceFunction], node_order: NodeOrder = "given") -> Place:
+    def each_run(
+        cls,
+        make: Callable[[int], PlaceFunction],
+        node_order: NodeOrder = "given",
+        device: DeviceFunction | None = None,
+    ) -> Place:
         """`make(seed)` returns the function for a run with that seed."""
         _callable(make, "a function make(seed) that returns a function place(task, nodes)")
 
         def unmade(task: Task, nodes: list[Node]) -> Node | None:
             raise TypeError("this policy is made for each run")
 
-        return cls(unmade, node_order, make)
+        return cls(unmade, node_order, device, make)
 
     def _given(self) -> dict[str, Any]:
         function = self.function
         make = self._make or (lambda seed: function)
         options = {"node_order": self.node_order}
-        return {"kind": "python place", "options": options, "function": make, "samples": None}
+        return {"kind": "python place", "options": options, "function": make, "device": self.device, "samples": None}
 
 
 @dataclass(frozen=True, init=False)
@@ -111,4 +131,4 @@ class BuiltIn:
         object.__setattr__(self, "options", options)
 
     def _given(self) -> dict[str, Any]:
-        return {"kind": self.name, "options": dict(self.options), "function": None, "samples": None}
+        return {"kind": self.name, "options": dict(self.options), "function": None, "device": None, "samples": None}

@@ -2,7 +2,7 @@
 
 use crate::results::Results;
 use crate::run;
-use plimsoll_experiments::experiment::{self, Files};
+use plimsoll_experiments::experiment::{self, Additions, Files};
 use plimsoll_experiments::{PolicySpec, Results as Outcome};
 use plimsoll_placement::policy::OptionValue;
 use pyo3::exceptions::PyValueError;
@@ -141,11 +141,9 @@ impl Experiment {
         let added: Vec<Added> = policies.into_iter().map(Given::added).collect();
         let specs: Vec<PolicySpec> = added.iter().map(|one| one.spec.clone()).collect();
         let files: Files = files;
-        let prepared = py.detach(|| self.parsed.prepare_with(&specs, &self.name, &self.text, &files));
-        let mut prepared = prepared.map_err(wrong)?;
-        if let Some(seeds) = how.seeds.clone() {
-            prepared.seeds = seeds;
-        }
+        let additions = Additions { policies: &specs, seeds: how.seeds.as_deref() };
+        let prepared = py.detach(|| self.parsed.prepare_with(&additions, &self.name, &self.text, &files));
+        let prepared = prepared.map_err(wrong)?;
         let (records, durations): (Vec<_>, Vec<_>) = run::all(py, &prepared, &added, &how)?.into_iter().unzip();
         let outcome = py.detach(|| Outcome::new(&prepared, &records));
         Ok(Results { prepared, records, durations, outcome })

@@ -44,6 +44,12 @@ pub struct Seeds {
     pub count: Spanned<u32>,
 }
 
+impl Seeds {
+    pub(super) fn list(&self) -> Vec<u64> {
+        (0..*self.count.get_ref()).map(|nth| u64::from(self.first) + u64::from(nth)).collect()
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterKeys {

@@ -13,7 +13,7 @@ mod tests;
 pub use engine::Baseline;
 pub use error::ExperimentError;
 pub use file::Experiment;
-pub use prepare::{Point, Prepared};
+pub use prepare::{Additions, Point, Prepared};
 
 /// Files an experiment names, by the name it gives them; of a database, its tables by [`table_name`].
 pub type Files = std::collections::BTreeMap<String, String>;

@@ -44,7 +44,16 @@ pub struct Prepared {
 }
 
 /// Seeds of one experiment.
-const SEEDS_MAX: u32 = 10_000;
+const SEEDS_MAX: usize = 10_000;
+
+/// What whoever runs an experiment adds to its file.
+#[derive(Clone, Copy, Debug)]
+pub struct Additions<'a> {
+    /// Between those of the file and the baselines.
+    pub policies: &'a [PolicySpec],
+    /// Instead of those of the file; each once.
+    pub seeds: Option<&'a [u64]>,
+}
 
 impl Experiment {
     /// The files it names.
@@ -54,30 +63,30 @@ impl Experiment {
 
     /// Reads and checks everything. `file` and `text` are those it was parsed from.
     pub fn prepare(&self, file: &str, text: &str, files: &Files) -> Result<Prepared, ExperimentError> {
-        self.prepare_with(&[], file, text, files)
+        self.prepare_with(&Additions { policies: &[], seeds: None }, file, text, files)
     }
 
-    /// The same with more policies, between those of the file and the baselines.
+    /// The same with what somebody adds.
     pub fn prepare_with(
         &self,
-        added: &[PolicySpec],
+        additions: &Additions,
         file: &str,
         text: &str,
         files: &Files,
     ) -> Result<Prepared, ExperimentError> {
         let place = Place { file, text };
-        let count = *self.seeds.count.get_ref();
+        let count = additions.seeds.map_or(*self.seeds.count.get_ref() as usize, <[u64]>::len);
         if count == 0 || count > SEEDS_MAX {
-            let problem = format!("expected 1 to {SEEDS_MAX} seeds, found {count}");
-            return Err(place.at(Some(self.seeds.count.span()), problem));
+            let span = additions.seeds.is_none().then(|| self.seeds.count.span());
+            return Err(place.at(span, format!("expected 1 to {SEEDS_MAX} seeds, found {count}")));
         }
-        let seeds: Vec<u64> = (0..count).map(|nth| u64::from(self.seeds.first) + u64::from(nth)).collect();
+        let seeds = additions.seeds.map_or_else(|| self.seeds.list(), <[u64]>::to_vec);
         let mut points = Vec::new();
         for (assignment, swept) in sweep::points(self, place)? {
             // Spans of a swept experiment are those of a text nobody sees.
             let (sought, own_place) =
                 if assignment.is_empty() { (self, place) } else { (&swept, Place { text: "", ..place }) };
-            points.push(point(sought, added, assignment, seeds[0], (files, own_place))?);
+            points.push(point(sought, additions.policies, assignment, seeds[0], (files, own_place))?);
         }
         let first = &points[0];
         let is_full = |point: &Point| matches!(point.engine, Engine::Full(_));

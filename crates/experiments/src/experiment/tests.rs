@@ -235,8 +235,9 @@ impl Policy for Indifferent {
     }
 }
 
-fn prepared_with(added: &[PolicySpec]) -> Result<Prepared, ExperimentError> {
-    Experiment::parse("test.toml", SMALL)?.prepare_with(added, "test.toml", SMALL, &Files::new())
+fn prepared_with(policies: &[PolicySpec]) -> Result<Prepared, ExperimentError> {
+    let additions = Additions { policies, seeds: Some(&[1, 8]) };
+    Experiment::parse("test.toml", SMALL)?.prepare_with(&additions, "test.toml", SMALL, &Files::new())
 }
 
 #[test]
@@ -245,8 +246,8 @@ fn policies_that_are_brought_along_meet_the_same_tasks() {
     let prepared = prepared_with(&added).expect("well formed");
     let labels: Vec<&str> = prepared.points[0].policies.iter().map(|policy| policy.label.as_str()).collect();
     assert_eq!(labels, ["best-fit", "mine", "cpu", "first-fit", "random"]);
-    let (mine, first_fit) = (3, 9);
-    assert_eq!((prepared.policy(mine).origin, prepared.seed(mine)), (Origin::Outside, 1));
+    let (mine, first_fit) = (3, 7);
+    assert_eq!((prepared.policy(mine).origin, prepared.seed(mine)), (Origin::Outside, 8));
     let Ok(scored) = prepared.run_brought(mine, &Indifferent, &mut crate::ByScore);
     assert_eq!(scored, prepared.run(first_fit), "equal scores are first-fit");
     let last = prepared.run_brought(mine, &Indifferent, &mut LastFit { left: 200 }).expect("there are 200 tasks");

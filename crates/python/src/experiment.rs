@@ -2,7 +2,8 @@
 
 use crate::results::Results;
 use crate::run;
-use plimsoll_experiments::experiment::{self, Additions, Files};
+use plimsoll_experiments::experiment::{self, Additions, Files, table_name};
+use plimsoll_experiments::read::PACKING_TABLES;
 use plimsoll_experiments::{PolicySpec, Results as Outcome};
 use plimsoll_placement::policy::OptionValue;
 use pyo3::exceptions::PyValueError;
@@ -108,6 +109,9 @@ impl Given {
     }
 }
 
+/// A table of a database.
+type Wanted = (String, &'static str, Vec<&'static str>);
+
 /// What reports call a policy with a score in Python.
 const SCORE: &str = "python score";
 
@@ -134,6 +138,17 @@ impl Experiment {
     #[getter]
     fn files(&self) -> Vec<&str> {
         self.parsed.files().collect()
+    }
+
+    /// The SQLite databases it names; of each the tables: the name under which a table is one of the files (as CSV
+    /// without a header), the table's own name, and the columns.
+    #[getter]
+    fn databases(&self) -> Vec<(&str, Vec<Wanted>)> {
+        let tables = |database: &str| {
+            let tables = PACKING_TABLES.iter();
+            tables.map(|(table, columns)| (table_name(database, table), *table, columns.to_vec())).collect()
+        };
+        self.parsed.databases().map(|database| (database, tables(database))).collect()
     }
 
     /// Runs it. `files` are the texts of its files.

@@ -162,6 +162,17 @@ def test_policies_are_checked(pool):
         ps.Score(len, samples=0)
 
 
+def test_the_full_engine_takes_no_policy_in_python(pool):
+    text = pool.text.replace("title =", 'engine = "full"\ntitle =').replace(
+        "[cluster]", "[full]\nend_s = 600\nstart_ms = { constant = 500 }\nstop_ms = { constant = 50 }\n[cluster]"
+    )
+    result = ps.run(ps.Experiment(text), {"packed": ps.BuiltIn("binpack-cpu")}, seeds=[1])
+    assert "packed" in result.policies and "start_mean" in result.metrics
+    for policy in [ps.Score(len), ps.Place(len)]:
+        with pytest.raises(ps.ExperimentError, match='policy "mine": the full engine places by strategies'):
+            ps.run(ps.Experiment(text), {"mine": policy})
+
+
 def test_seeds_and_threads_are_checked(pool):
     for arguments, error, message in [
         ({"seeds": []}, ValueError, "expected 1 to 10000 seeds, found 0"),

@@ -1,6 +1,8 @@
 """Policies in Python do what the same policies of the placement crate do."""
 
 import itertools
+import sqlite3
+from contextlib import closing
 
 import plimsoll_sim as ps
 import pytest
@@ -178,6 +180,73 @@ def test_a_device_can_be_chosen(devices_folder, supply):
     same = ["tightest", "placed", "made"]
     assert all(numbers(result, label) == numbers(result, "first-fit") for label in same)
     assert numbers(result, "emptiest") != numbers(result, "first-fit")
+
+
+@pytest.mark.parametrize("queue", ["fifo", "backfill"])
+def test_tasks_may_wait(pool, queue):
+    experiment = ps.Experiment(pool.text.replace("[cluster]", f'[cluster]\nqueue = "{queue}"'))
+    calls = 0
+
+    def counted(task, nodes):
+        nonlocal calls
+        calls += 1
+        return first(task, nodes)
+
+    policies = {"placed": ps.Place(counted), "cpu": ps.BuiltIn("binpack-cpu"), "scored": ps.Score(least_cpu_left)}
+    result = ps.run(experiment, policies)
+    assert numbers(result, "placed") == numbers(result, "first-fit")
+    assert numbers(result, "scored") == numbers(result, "cpu")
+    assert max(row["queue_delay_max"] for row in numbers(result, "placed")) > 0
+    (row,) = result.timing.where(policy="placed")
+    assert calls > row["placements"], "who waits is asked about again"
+
+
+def test_an_exception_about_a_task_that_waits_ends_the_run_at_once(pool):
+    experiment = ps.Experiment(pool.text.replace("[cluster]", '[cluster]\nqueue = "backfill"'))
+    asked = 0
+
+    def place(task, nodes):
+        nonlocal asked
+        asked += 1
+        if any(node.tasks < 2 for node in nodes) and asked > 100:
+            raise LookupError(asked)
+        return first(task, nodes) if asked <= 60 else None
+
+    with pytest.raises(LookupError) as caught:
+        ps.run(experiment, {"mine": ps.Place(place)}, seeds=[1])
+    assert caught.value.args == (asked,)
+
+
+def test_a_database_is_read(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "trace.sqlite")) as database:
+        database.executescript(
+            """
+            CREATE TABLE vm (vmId INTEGER, vmTypeId INTEGER, starttime REAL, endtime REAL);
+            CREATE TABLE vmType (vmTypeId INTEGER, machineId INTEGER, core REAL, memory REAL);
+            INSERT INTO vmType VALUES (10, 7, 0.5, 0.25), (11, 7, 0.25, 0.0625);
+            INSERT INTO vm VALUES (0, 10, -3.5, 0.5), (2, 11, 0.25, NULL), (4, 10, 0.125, 1);
+            """
+        )
+    text = """
+title = "packing"
+[seeds]
+first = 1
+count = 1
+[cluster]
+identical = { nodes = 3, cpu_milli = 48000, memory_mib = 131072 }
+[workload]
+azure_packing = { database = "trace.sqlite", machine = 7, machine_cpu_milli = 48000, machine_memory_mib = 131072 }
+"""
+    needs = set()
+    policy = ps.Score(lambda task, node: needs.add((task.cpu_milli, task.memory_mib)) or 0)
+    result = ps.run(ps.Experiment(text, tmp_path), {"mine": policy})
+    assert needs == {(24000, 32768), (12000, 8192)}
+    assert numbers(result, "mine") == numbers(result, "first-fit")
+    with pytest.raises(FileNotFoundError):
+        ps.run(ps.Experiment(text.replace("trace.sqlite", "other.sqlite"), tmp_path))
+    (tmp_path / "other.sqlite").write_text("no database at all, but long enough to be taken for one" * 9)
+    with pytest.raises(ps.ExperimentError, match="expected a table vm with columns vmId, .*: file is not a database"):
+        ps.run(ps.Experiment(text.replace("trace.sqlite", "other.sqlite"), tmp_path))
 
 
 class HasFloat:

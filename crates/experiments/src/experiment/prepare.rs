@@ -8,7 +8,7 @@ use super::scene::Scene;
 use super::{Files, sweep};
 use crate::cluster::Cluster;
 use crate::decide::{ByScore, Decide};
-use crate::engine::{Setup, Supply};
+use crate::engine::Supply;
 use crate::metric::Metric;
 use crate::queue::Queue;
 use crate::record::Record;

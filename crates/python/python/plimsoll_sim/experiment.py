@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import operator
 import os
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +40,22 @@ class Experiment:
         """The experiment in this file."""
         path = Path(path)
         return cls(_text(path), path.parent, str(path))
+
+
+def _table(path: Path, table: str, columns: list[str]) -> str:
+    """A table of an SQLite database as CSV without a header, in the order in which it was written."""
+    path.stat()  # opening what is not there says only that it cannot be opened
+    texts = ", ".join(f"CAST({column} AS TEXT)" for column in columns)
+    rows = io.StringIO()
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            csv.writer(rows, lineterminator="\n").writerows(
+                database.execute(f"SELECT {texts} FROM {table} ORDER BY rowid")
+            )
+    except sqlite3.Error as error:
+        expected = f"expected a table {table} with columns {', '.join(columns)}"
+        raise ExperimentError(f"{path}: {expected}: {error}") from error
+    return rows.getvalue()
 
 
 def _text(path: Path) -> str:
@@ -74,6 +94,8 @@ def run(
     native = _native.Experiment(experiment.name, experiment.text)
     folder = Path(experiment.folder)
     files = {name: _text(folder / name) for name in native.files}
+    for database, tables in native.databases:
+        files |= {name: _table(folder / database, table, columns) for name, table, columns in tables}
     if policies is not None and not isinstance(policies, Mapping):
         raise TypeError(f"expected policies by label, found {policies!r}")
     given = [_given(label, policy) for label, policy in (policies or {}).items()]

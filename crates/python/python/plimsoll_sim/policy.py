@@ -73,7 +73,7 @@ class Place:
     (`node.fits(task)` says), and returns one of them where it does, or None to refuse the task. Where the experiment's
     supply is elastic the list has the nodes that have tasks, and None means the next empty node that takes it.
 
-    It is asked once per task, in order of arrival, and may remember things; `Place.each_run` makes it afresh for every
+    It is asked in order of arrival, again about tasks that wait in a queue, and may remember things; `Place.each_run` makes it afresh for every
     run, so that nothing is remembered from one seed to the next.
 
     node_order: "given" as the cluster lists them, by "name", or "shuffled" anew for each seed.

@@ -4,8 +4,9 @@
 //! A leaf is read in its order from the front, and never read again: who is passed has no room, or takes a task. Who
 //! took one waits in a heap of its leaf, ranked as it then stands, with the number of tasks that still fit. The best of
 //! a leaf is the better of the two fronts. Ranks of domains are numbers of the draft; they only grow, so what was the
-//! best key of a leaf is a limit below which it cannot come unless it takes a task itself, and a heap of limits finds
-//! the best leaf: one that comes up with an old limit is put back with the present one.
+//! best key of a leaf is a limit below which it cannot come, and a heap of limits finds the best leaf: one that comes up
+//! with an old limit is put back with the present one. A leaf that packs may come below its limit when it takes a task,
+//! but no other limit is less at that moment, so it is looked at next and put back as it is.
 
 use crate::check::Question;
 use crate::key::Key;
@@ -140,21 +141,13 @@ impl<'a> Draft<'a> {
             let key = self.view.branches.ranked(row, &self.desk.ranks, best.key);
             if key == limit {
                 drop(top);
-                let (share, again) = self.take(nth as usize, best, most);
-                if let (Some(again), true) = (again, self.view.chain.packs()) {
-                    // Packing may make the instance a better one than it was.
-                    let key = self.ranked(nth as usize, again.key);
-                    let mut top = self.desk.limits.peek_mut().expect("it was there a moment ago");
-                    top.0.0 = top.0.0.min(key);
-                }
-                return Some(share);
+                return Some(self.take(nth as usize, best, most));
             }
             top.0.0 = key;
         }
     }
 
-    /// The share, and the instance as it stands with it, if it may take more.
-    fn take(&mut self, nth: usize, best: Candidate, most: usize) -> (Share, Option<Candidate>) {
+    fn take(&mut self, nth: usize, best: Candidate, most: usize) -> Share {
         let reader = &mut self.desk.readers[nth];
         match reader.waiting.peek_mut() {
             Some(first) if first.0 == best => drop(PeekMut::pop(first)),
@@ -169,14 +162,15 @@ impl<'a> Draft<'a> {
         for &domain in self.view.branches.path(&self.view.branches.leaves()[nth]) {
             self.desk.ranks[domain as usize] += tasks;
         }
-        let again = (goes_on && best.fitting > tasks).then(|| Candidate {
-            key: self.view.chain.with_more(best.key, request.demand, tasks),
-            item: best.item,
-            planned: best.planned + tasks,
-            fitting: best.fitting - tasks,
-        });
-        reader.waiting.extend(again.map(Reverse));
-        (Share { idx, planned: best.planned, tasks }, again)
+        if goes_on && best.fitting > tasks {
+            reader.waiting.push(Reverse(Candidate {
+                key: self.view.chain.with_more(best.key, request.demand, tasks),
+                item: best.item,
+                planned: best.planned + tasks,
+                fitting: best.fitting - tasks,
+            }));
+        }
+        Share { idx, planned: best.planned, tasks }
     }
 
     fn best_of(&mut self, nth: usize) -> Option<Candidate> {
@@ -210,10 +204,5 @@ impl<'a> Draft<'a> {
     /// Tasks that an instance has room for.
     fn fitting(&self, idx: InstanceIdx) -> u32 {
         self.fleet.hot(idx).room(self.question.request.takes_kept_room).times(self.need)
-    }
-
-    fn ranked(&self, nth: usize, key: Key) -> Key {
-        let branches = &self.view.branches;
-        branches.ranked(&branches.leaves()[nth], &self.desk.ranks, key)
     }
 }

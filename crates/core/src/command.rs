@@ -1,6 +1,7 @@
 //! What the ECS API asks of a cluster, in typed form: the wire has been read, short names and ARNs resolved, task
 //! definitions looked up. Anything that can still go wrong is a [`crate::CommandError`] or a [`Failure`].
 
+use crate::explain::{Explain, Explained};
 use plimsoll_model::{
     Attribute, CapacityProviderStrategyItem, CircuitBreaker, ClientToken, Cluster, Deployment, DeploymentConfiguration,
     DeploymentId, FailureThreshold, Instance, InstanceId, InstanceStatus, LaunchType, NetworkBinding,
@@ -74,6 +75,8 @@ pub enum Command {
         task: TaskId,
         reason: Option<Arc<str>>,
     },
+    /// Changes nothing; takes time in proportion to the instances, as a refusal does.
+    Explain(Box<Explain>),
     SubmitTaskStateChange(Box<SubmitTaskStateChange>),
     SubmitContainerStateChange(Box<SubmitContainerStateChange>),
 }
@@ -106,6 +109,7 @@ impl Command {
             | Command::RunTask(_)
             | Command::StartTask(_)
             | Command::StopTask { .. }
+            | Command::Explain(_)
             | Command::SubmitTaskStateChange(_)
             | Command::SubmitContainerStateChange(_) => None,
         }
@@ -342,6 +346,7 @@ pub enum Output {
         tasks: Vec<Arc<Task>>,
         refused: Vec<(TaskId, ProtectionRefusal)>,
     },
+    Explained(Box<Explained>),
     Acknowledged,
 }
 

@@ -6,6 +6,7 @@
 pub mod cluster;
 pub mod command;
 mod error;
+pub mod explain;
 pub mod node;
 pub mod protocol;
 pub mod rehearsal;

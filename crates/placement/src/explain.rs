@@ -18,8 +18,23 @@ pub struct Explanation {
     pub obstacles: Vec<Obstacle>,
     /// The instance that passed the most checks (PL-11).
     pub closest: Option<Closest>,
+    /// What ranks those that take the task, in order; nothing where the request leaves it to chance alone.
+    pub chain: Vec<PlacementStrategy>,
     /// Those that take the task, best first, as many as were asked for.
     pub candidates: Vec<Candidate>,
+}
+
+impl Explanation {
+    /// Instances that take the task, whether they are among the candidates or not.
+    pub fn takers(&self) -> u32 {
+        self.instances - u32::try_from(self.refused.len()).expect("no more refuse than were asked")
+    }
+
+    /// Why an instance refuses; `None` where it takes the task or was not asked.
+    pub fn refusal(&self, instance: InstanceId) -> Option<Reason> {
+        let at = self.refused.binary_search_by_key(&instance, |(id, _)| *id).ok()?;
+        Some(self.refused[at].1)
+    }
 }
 
 /// One thing that instances fail.
@@ -48,6 +63,22 @@ pub enum Check {
     DistinctInstance,
 }
 
+impl Check {
+    /// The refusal of an instance that fails this before anything else.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Check::Agent => Reason::Agent,
+            Check::Attribute(_) => Reason::Attribute,
+            Check::Cpu => Reason::Cpu,
+            Check::Memory => Reason::Memory,
+            Check::Port(_) | Check::PortCount => Reason::Ports,
+            Check::Gpu => Reason::Gpu,
+            Check::MemberOf(..) => Reason::MemberOf,
+            Check::DistinctInstance => Reason::DistinctInstance,
+        }
+    }
+}
+
 /// What the closest instance lacks.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Closest {
@@ -73,8 +104,18 @@ impl Fleet {
     /// the first check it fails (RUN-8, RUN-10).
     pub fn refusals(&self, request: &Request<'_>) -> Vec<(InstanceId, Reason)> {
         let question = self.question(request);
-        let asked = self.active_of_kind(question.kind);
-        asked.filter_map(|idx| Some((self.instance(idx), self.refusal(idx, &question, 0)?))).collect()
+        let answers = self.answers(&question, |_| 0);
+        answers.filter_map(|(idx, refusal)| Some((self.instance(idx), refusal?))).collect()
+    }
+
+    /// What every instance that is asked answers, in order of id: the one source of refusals, rejections and
+    /// explanations. `planned` says how many tasks of the request are planned on an instance already.
+    fn answers(
+        &self,
+        question: &Question<'_>,
+        planned: impl Fn(InstanceIdx) -> u32,
+    ) -> impl Iterator<Item = (InstanceIdx, Option<Reason>)> {
+        self.active_of_kind(question.kind).map(move |idx| (idx, self.refusal(idx, question, planned(idx))))
     }
 
     /// What becomes of one more task and why, with so many of the candidates.
@@ -83,14 +124,14 @@ impl Fleet {
         let mut explanation = Explanation::default();
         let mut obstacles: BTreeMap<Check, (u32, u32)> = BTreeMap::new();
         let (mut closest, mut taking): (Option<(InstanceIdx, Reason)>, _) = (None, Vec::new());
-        for idx in self.active_of_kind(question.kind) {
+        for (idx, refusal) in self.answers(&question, |_| 0) {
             explanation.instances += 1;
-            let Some(reason) = self.refusal(idx, &question, 0) else {
+            let Some(reason) = refusal else {
                 taking.push(idx);
                 continue;
             };
             explanation.refused.push((self.instance(idx), reason));
-            if closest.is_none_or(|(_, before)| reason > before) {
+            if is_closer(reason, closest) {
                 closest = Some((idx, reason));
             }
             let failed = self.failed_checks(idx, &question);
@@ -103,7 +144,8 @@ impl Fleet {
         let obstacle = |(check, (instances, only))| Obstacle { check, instances, only };
         explanation.obstacles = obstacles.into_iter().map(obstacle).collect();
         explanation.closest = closest.map(|(idx, reason)| self.closest(idx, reason, &question));
-        explanation.candidates = self.ranked(taking, request, candidates);
+        explanation.chain = Chain::new(request.strategies).strategies();
+        explanation.candidates = self.ranked(taking, request, &explanation.chain, candidates);
         explanation
     }
 
@@ -148,8 +190,13 @@ impl Fleet {
     }
 
     /// Best first; between equals, lowest id first.
-    fn ranked(&self, taking: Vec<InstanceIdx>, request: &Request<'_>, most: usize) -> Vec<Candidate> {
-        let steps = Chain::new(request.strategies).strategies();
+    fn ranked(
+        &self,
+        taking: Vec<InstanceIdx>,
+        request: &Request<'_>,
+        steps: &[PlacementStrategy],
+        most: usize,
+    ) -> Vec<Candidate> {
         let domain_counts = |strategy: &PlacementStrategy| match strategy {
             PlacementStrategy::Spread(SpreadField::Attribute(name)) => self.live_tasks_by_value(request.group, name),
             _ => BTreeMap::new(),
@@ -185,21 +232,23 @@ impl Fleet {
             *planned_there.entry(*idx).or_insert(0u32) += 1;
         }
         let mut rejection = Rejection::default();
-        for idx in self.active_of_kind(question.kind) {
-            let count = planned_there.get(&idx).copied().unwrap_or(0);
+        for (idx, reason) in self.answers(question, |idx| planned_there.get(&idx).copied().unwrap_or(0)) {
             rejection.instances += 1;
-            let reason = self.refusal(idx, question, count);
             rejection.add(self.instance(idx), reason.expect("an instance that takes the task would have been chosen"));
         }
         rejection
     }
 }
 
+/// PL-11: whoever passed more checks; instances come in order of id, so the first of equals stays.
+fn is_closer<T>(reason: Reason, closest: Option<(T, Reason)>) -> bool {
+    closest.is_none_or(|(_, before)| reason > before)
+}
+
 impl Rejection {
-    /// Instances come in order of id, so the first of the closest ones stays (PL-11).
     fn add(&mut self, instance: InstanceId, reason: Reason) {
         *self.counts.entry(reason).or_insert(0) += 1;
-        if self.closest.is_none_or(|(_, closest)| reason > closest) {
+        if is_closer(reason, self.closest) {
             self.closest = Some((instance, reason));
         }
     }
@@ -223,6 +272,40 @@ mod tests {
             connected: true,
             damped: false,
         }
+    }
+
+    /// What RunTask's failures and a service's event say comes from the same answers as an explanation.
+    #[test]
+    fn refusals_and_rejections_say_what_an_explanation_says() {
+        let mut fleet = Fleet::new();
+        for (id, zone, cpu_units) in [(1, "a", 5), (2, "b", 50), (3, "a", 7)] {
+            fleet.put(spec(id, zone, cpu_units));
+        }
+        let (in_a, group) = (Expression::parse("attribute:zone == a").unwrap(), fleet.group("service:web"));
+        let demand = Demand { cpu_units: 10, ..Demand::default() };
+        let request = Request {
+            demand: &demand,
+            required_attributes: &[],
+            member_of: &[Arc::new(in_a)],
+            distinct_instance: false,
+            group,
+            strategies: &[],
+            external: false,
+            takes_kept_room: false,
+            capacity_provider: None,
+        };
+        let explanation = fleet.explain(&request, 9);
+        assert_eq!(explanation.refused, fleet.refusals(&request));
+        assert_eq!((explanation.takers(), explanation.candidates.len()), (0, 0));
+        assert_eq!(explanation.refusal(InstanceId::from_u128(2)), Some(Reason::MemberOf));
+        let mut rng = <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(1);
+        let rejection = fleet.plan(&request, 2, &mut rng).rejection.unwrap();
+        let closest = explanation.closest.unwrap();
+        assert_eq!(rejection.closest, Some((closest.instance, closest.reason)));
+        assert_eq!(rejection.instances, explanation.instances);
+        let mut counts = BTreeMap::new();
+        explanation.refused.iter().for_each(|(_, reason)| *counts.entry(*reason).or_insert(0) += 1);
+        assert_eq!(rejection.counts, counts);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod delete_cluster;
 mod delete_service;
 mod delete_task_set;
 mod deregister_instance;
+mod explain;
 mod put_capacity_providers;
 mod register_instance;
 mod run_task;
@@ -25,6 +26,8 @@ mod update_service;
 mod update_service_primary_task_set;
 mod update_task_protection;
 mod update_task_set;
+
+pub(super) use explain::Question;
 
 use super::{ClusterCore, Outbox};
 use crate::{Command, CommandError, Output};
@@ -73,6 +76,7 @@ impl ClusterCore {
             Command::DeleteTaskSet { service, task_set, force } => self.delete_task_set(&service, task_set, force, out),
             Command::RunTask(request) => self.run_task(*request, out),
             Command::StartTask(request) => self.start_task(*request, out),
+            Command::Explain(request) => self.explain(*request),
             Command::StopTask { task, reason } => self.stop_task_by_user(task, reason, out),
             Command::SubmitTaskStateChange(request) => Ok(self.submit_task_state(*request, out)),
             Command::SubmitContainerStateChange(request) => Ok(self.submit_container_state(*request, out)),

@@ -6,7 +6,7 @@ use plimsoll_model::{
     PropagateTags, Reserved, SchedulingStrategy, Service, ServiceName, Tags, Task, TaskDefinition, TaskId,
     TaskOverrides, TaskStatus,
 };
-use plimsoll_placement::{Demand, Expression, InstanceIdx, Plan, Request};
+use plimsoll_placement::{Demand, Explanation, Expression, InstanceIdx, Plan, Request};
 use std::sync::Arc;
 
 /// What is the same for all tasks of one decision.
@@ -48,7 +48,7 @@ impl ClusterCore {
     }
 
     /// Why each instance that is no place for another such task refuses it (RUN-8).
-    pub(super) fn explain(
+    pub(super) fn refusals(
         &mut self,
         blueprint: &Blueprint,
         needs: &Requirements,
@@ -65,6 +65,22 @@ impl ClusterCore {
         let explanation = self.derived.fleet.explain(&request(blueprint, needs, group), 1);
         self.derived.fleet.release_group(group);
         !explanation.candidates.is_empty()
+    }
+
+    /// As [`Self::plan`], with random numbers that nobody else draws.
+    pub(super) fn rehearse_plan(&mut self, blueprint: &Blueprint, needs: &Requirements, count: usize) -> Plan {
+        let before = self.random.placement.clone();
+        let plan = self.plan(blueprint, needs, count);
+        self.random.placement = before;
+        plan
+    }
+
+    /// What every instance says to one more such task, all that take it ranked.
+    pub(super) fn explanation(&mut self, blueprint: &Blueprint, needs: &Requirements) -> Explanation {
+        let group = self.derived.fleet.group(&blueprint.group);
+        let explanation = self.derived.fleet.explain(&request(blueprint, needs, group), usize::MAX);
+        self.derived.fleet.release_group(group);
+        explanation
     }
 
     /// Whether one named instance takes such a task (RUN-11).

@@ -23,6 +23,7 @@ mod retire;
 mod scale_in;
 mod settle;
 mod shares;
+mod standing;
 mod start;
 mod task_sets;
 mod work;

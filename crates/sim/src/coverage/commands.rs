@@ -41,6 +41,7 @@ commands! {
     Command::DeleteTaskSet { .. } => "DeleteTaskSet": Ok Refused;
     Command::RunTask(_) => "RunTask": Ok Refused;
     Command::StartTask(_) => "StartTask": Ok;
+    Command::Explain(_) => "Explain": Ok;
     Command::StopTask { .. } => "StopTask": Ok Refused;
     Command::SubmitTaskStateChange(_) => "SubmitTaskStateChange": Ok;
     Command::SubmitContainerStateChange(_) => "SubmitContainerStateChange": Ok;

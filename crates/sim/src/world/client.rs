@@ -1,5 +1,6 @@
 //! Users: they create, change and delete things at random, and send again what was not answered.
 
+mod asking;
 mod capacity;
 mod instances;
 mod services;
@@ -160,7 +161,7 @@ impl World {
         if cluster.is_some_and(|row| row.capacity_providers.is_empty()) && self.dice.client.permille(300) {
             return Some(self.put_capacity_providers());
         }
-        match self.dice.client.below(118) {
+        match self.dice.client.below(120) {
             0..20 => Some(self.create_service()),
             20..42 => self.update_service(),
             42..45 => self.stop_service_deployment(),
@@ -183,6 +184,7 @@ impl World {
             98 => self.submit_task_state(),
             99 => self.submit_container_state(),
             115..118 => self.tagging_command(),
+            118..120 => self.explain(),
             _ => self.task_set_command(),
         }
     }

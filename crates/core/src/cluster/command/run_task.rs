@@ -110,7 +110,7 @@ impl ClusterCore {
     }
 
     fn failures(&mut self, blueprint: &Blueprint, needs: &Requirements) -> Vec<Failure> {
-        let refused = self.explain(blueprint, needs);
+        let refused = self.refusals(blueprint, needs);
         refused.into_iter().map(|(instance, reason)| self.failure(instance, reason, &blueprint.definition)).collect()
     }
 

@@ -23,6 +23,7 @@ pub fn reply(world: &mut World, result: Result<Output, CommandError>) -> String 
         | Output::Attributes(_)
         | Output::Service(_)
         | Output::Protection { .. }
+        | Output::Explained(_)
         | Output::Acknowledged => {
             return "ok".to_owned();
         }

@@ -4,8 +4,10 @@ mod agent;
 mod bench;
 mod credentials;
 mod dev;
+mod explain;
 mod flags;
 mod logging;
+mod operator;
 mod plan;
 mod server;
 mod stop;
@@ -36,6 +38,7 @@ enum Command {
     Agent(Box<agent::AgentFlags>),
     Bench(Box<bench::BenchFlags>),
     Plan(Box<plan::PlanFlags>),
+    Explain(Box<explain::ExplainFlags>),
     Sim(Box<plimsoll_lab::SimFlags>),
 }
 
@@ -83,6 +86,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Agent(flags) => agent::run(*flags).await,
         Command::Bench(flags) => bench::run(*flags).await,
         Command::Plan(flags) => plan::run(*flags).await,
+        Command::Explain(flags) => explain::run(*flags).await,
         Command::Sim(_) => unreachable!("experiments are run before there is a runtime"),
     }
 }

@@ -4,7 +4,7 @@
 //! nodes are connected, which are not trusted yet, what room is kept for daemons) is there. Nothing is changed by it.
 
 use crate::Command;
-use plimsoll_model::{DeploymentId, InstanceId, ServiceName, Task, TaskDefinitionId, TaskId, Timestamp};
+use plimsoll_model::{DeploymentId, InstanceId, ServiceName, Task, TaskDefinitionId, TaskId};
 use plimsoll_placement::{Demand, Explanation};
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ pub struct ServiceStanding {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Waits {
     /// Tasks failed to start; the next one is not tried sooner (SVC-28).
-    BackOff { until: Timestamp },
+    BackOff { for_ms: u64 },
     /// As many tasks as `maximumPercent` allows are there (DEP-13).
     MaximumPercent { tasks: u32, most: u32 },
     /// The deployment failed, and gets no more tasks.

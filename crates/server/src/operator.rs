@@ -1,56 +1,72 @@
-//! What operators ask that ECS has no words for: what an operation would do.
+//! What operators ask that ECS has no words for: what an operation would do, and why tasks are where they are.
 //!
-//! A plan takes the operation's own path, from the validation of its input to the command it makes, and leaves it where
-//! the command would be submitted. So it is refused exactly where the operation would be.
+//! A request that is planned or explained takes the operation's own path, from the validation of its input to the command
+//! it makes, and leaves it where the command would be submitted. So it is refused exactly where the operation would be.
+
+mod explain;
+mod plan;
 
 use crate::api::Context;
 use crate::auth;
+use crate::error_map::submit_error;
 use crate::ops;
+use crate::resolve::Arns;
 use crate::server::Shell;
 use parking_lot::Mutex;
 use plimsoll_agent_proto::operator::v1::operator_server::{Operator, OperatorServer};
-use plimsoll_agent_proto::operator::v1::{Move, Outcome, PlanReply, PlanRequest, PlanStep, Standing};
-use plimsoll_core::rehearsal::{self, Rehearsal};
+use plimsoll_agent_proto::operator::v1::{ExplainReply, ExplainRequest, PlanReply, PlanRequest};
+use plimsoll_control::ClusterHandle;
+use plimsoll_core::Command;
 use plimsoll_ecs_api::{ApiError, Operation};
-use plimsoll_model::{Image, InstanceId, Namespace};
-use std::collections::BTreeMap;
+use plimsoll_model::Namespace;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
-/// Operations with one command that is about one service.
-const PLANNED: [&str; 8] = [
-    "CreateService",
-    "CreateTaskSet",
-    "DeleteService",
-    "DeleteTaskSet",
-    "StopServiceDeployment",
-    "UpdateService",
-    "UpdateServicePrimaryTaskSet",
-    "UpdateTaskSet",
-];
-
+/// The attribute that names an instance's zone.
 const ZONE: &str = "ecs.availability-zone";
 
 /// Where a command goes instead of to its cluster, and what comes of it.
-#[derive(Clone, Default)]
-pub(crate) struct Stage(Arc<Mutex<Option<Shown>>>);
+#[derive(Clone)]
+pub(crate) enum Stage {
+    Plan(Shown<plan::Planned>),
+    Explain(Shown<ExplainReply>, explain::Limit),
+}
 
-struct Shown {
-    rehearsal: Rehearsal,
-    /// Of the instances that have one.
-    zones: BTreeMap<InstanceId, Arc<str>>,
+pub(crate) struct Shown<T>(Arc<Mutex<Option<T>>>);
+
+impl<T> Clone for Shown<T> {
+    fn clone(&self) -> Self {
+        Shown(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Shown<T> {
+    fn nothing() -> Self {
+        Shown(Arc::new(Mutex::new(None)))
+    }
+
+    fn show(&self, what: T) {
+        *self.0.lock() = Some(what);
+    }
+
+    fn take(&self) -> Option<T> {
+        self.0.lock().take()
+    }
 }
 
 impl Stage {
-    pub(crate) fn show(&self, rehearsal: Rehearsal, image: &Image) {
-        let zone = |id: &InstanceId| image.instances.get(id)?.attributes.get(ZONE)?.value.clone();
-        let moves = rehearsal.steps.iter().flat_map(|step| step.started.iter().chain(&step.stopped));
-        let zones = moves.filter_map(|one| Some((one.instance, zone(&one.instance)?))).collect();
-        *self.0.lock() = Some(Shown { rehearsal, zones });
-    }
-
-    fn take(&self) -> Option<Shown> {
-        self.0.lock().take()
+    /// Nothing is done, so the operation has nothing to answer: what there is to say is on the stage.
+    pub(crate) async fn perform(&self, handle: &ClusterHandle, arns: &Arns, command: Command) -> ApiError {
+        let done = match self {
+            Stage::Plan(shown) => plan::rehearse(handle, command).await.map(|planned| shown.show(planned)),
+            Stage::Explain(shown, limit) => {
+                explain::request(handle, command, *limit).await.map(|reply| shown.show(reply))
+            }
+        };
+        match done {
+            Ok(()) => ApiError::client("This was a rehearsal."),
+            Err(error) => submit_error(arns, error),
+        }
     }
 }
 
@@ -68,18 +84,21 @@ impl Operator for Operators {
     async fn plan(&self, request: Request<PlanRequest>) -> Result<Response<PlanReply>, Status> {
         auth::authenticate_agent(&self.shell, request.metadata())?;
         let request = request.into_inner();
-        let shown = plan(&self.shell, &request).await.map_err(status)?;
-        Ok(Response::new(reply(&shown)))
+        let context = context(&self.shell, &request.region).map_err(status)?;
+        let reply = plan::plan(context, &request.operation, &request.input).await.map_err(status)?;
+        Ok(Response::new(reply))
+    }
+
+    async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainReply>, Status> {
+        auth::authenticate_agent(&self.shell, request.metadata())?;
+        let request = request.into_inner();
+        let context = context(&self.shell, &request.region).map_err(status)?;
+        Ok(Response::new(explain::explain(context, &request).await.map_err(status)?))
     }
 }
 
-async fn plan(shell: &Arc<Shell>, request: &PlanRequest) -> Result<Shown, ApiError> {
-    let operation = Operation::named(&request.operation).filter(|operation| PLANNED.contains(&operation.name));
-    let operation = operation.ok_or_else(|| {
-        let message = format!("There is no plan for '{}': only for {}.", request.operation, PLANNED.join(", "));
-        ApiError::invalid_parameter(message)
-    })?;
-    let region = match (&*request.region, &shell.settings.region) {
+fn context(shell: &Arc<Shell>, region: &str) -> Result<Context, ApiError> {
+    let region = match (region, &shell.settings.region) {
         ("", _) => shell.settings.default_region(),
         (given, Some(pinned)) if *given != **pinned => {
             return Err(ApiError::invalid_parameter(format!("region is '{given}', and this server is '{pinned}'.")));
@@ -89,21 +108,38 @@ async fn plan(shell: &Arc<Shell>, request: &PlanRequest) -> Result<Shown, ApiErr
         }
         (given, _) => given.into(),
     };
-    let input = plimsoll_ecs_api::validate(operation, request.input.as_bytes())?;
-    let stage = Stage::default();
     let account = Arc::clone(&shell.settings.account_id);
-    let context = Context {
+    Ok(Context {
         control: Arc::clone(&shell.control),
         caller_arn: format!("arn:aws:iam::{account}:root").into(),
         namespace: Namespace { account, region },
         settings: Arc::clone(&shell.settings),
         endpoint: format!("http://{}", shell.addr),
         now: shell.control.now(),
-        stage: Some(stage.clone()),
-    };
+        stage: None,
+    })
+}
+
+/// One of the operations that can be asked about.
+fn operation(verb: &str, known: &[&str], given: &str) -> Result<&'static Operation, ApiError> {
+    let operation = Operation::named(given).filter(|operation| known.contains(&operation.name));
+    operation.ok_or_else(|| {
+        let message = format!("There is no {verb} for '{given}': only for {}.", known.join(", "));
+        ApiError::invalid_parameter(message)
+    })
+}
+
+/// Takes an operation's way to the stage, and gives back what was shown there.
+async fn on_stage<T>(
+    context: &Context,
+    operation: &'static Operation,
+    input: &str,
+    shown: &Shown<T>,
+) -> Result<T, ApiError> {
+    let input = plimsoll_ecs_api::validate(operation, input.as_bytes())?;
     context.control.settled().await;
-    let answer = ops::dispatch(&context, operation, input).await;
-    match (stage.take(), answer) {
+    let answer = ops::dispatch(context, operation, input).await;
+    match (shown.take(), answer) {
         (Some(shown), _) => Ok(shown),
         (None, Err(refusal)) => Err(refusal),
         (None, Ok(_)) => Err(ApiError::server("the operation made no command")),
@@ -117,35 +153,4 @@ fn status(error: ApiError) -> Status {
         _ if error.code.contains("NotFound") => Status::not_found(text),
         _ => Status::invalid_argument(text),
     }
-}
-
-fn reply(shown: &Shown) -> PlanReply {
-    let outcome = match shown.rehearsal.outcome {
-        rehearsal::Outcome::Steady => Outcome::Steady,
-        rehearsal::Outcome::Blocked => Outcome::Blocked,
-        rehearsal::Outcome::Unfinished => Outcome::Unfinished,
-    };
-    let moved = |one: &rehearsal::Move| Move {
-        task: one.task.to_string(),
-        task_definition: one.definition.to_string(),
-        container_instance: one.instance.to_string(),
-        availability_zone: shown.zones.get(&one.instance).map(ToString::to_string).unwrap_or_default(),
-        reason: one.reason.to_string(),
-    };
-    let standing = |one: &rehearsal::Standing| Standing {
-        deployment: one.deployment.to_string(),
-        status: one.status.as_str().to_owned(),
-        task_definition: one.definition.to_string(),
-        desired_count: one.desired,
-        running_count: one.running,
-        pending_count: one.pending,
-    };
-    let step = |step: &rehearsal::Step| PlanStep {
-        at_ms: step.at_ms,
-        started: step.started.iter().map(moved).collect(),
-        stopped: step.stopped.iter().map(moved).collect(),
-        events: step.events.iter().map(ToString::to_string).collect(),
-        deployments: step.deployments.iter().map(standing).collect(),
-    };
-    PlanReply { steps: shown.rehearsal.steps.iter().map(step).collect(), outcome: outcome.into() }
 }

@@ -164,11 +164,10 @@ impl ActiveCluster {
     }
 
     pub(crate) async fn submit(&self, command: Command) -> Result<Output, ApiError> {
-        let outcome = match (&self.stage, command.service().cloned()) {
-            (Some(stage), Some(service)) => return Err(self.rehearse(stage, service, command).await),
-            _ => self.try_submit(command).await,
-        };
-        outcome.map_err(|error| submit_error(&self.arns, error))
+        if let Some(stage) = &self.stage {
+            return Err(stage.perform(&self.handle, &self.arns, command).await);
+        }
+        self.try_submit(command).await.map_err(|error| submit_error(&self.arns, error))
     }
 
     /// For operations to which some refusals are answers. None of them has a plan.
@@ -176,14 +175,8 @@ impl ActiveCluster {
         self.handle.submit(command).await
     }
 
-    /// Nothing is done, so the operation has nothing to answer: what was shown is on the stage.
-    async fn rehearse(&self, stage: &Stage, service: ServiceName, command: Command) -> ApiError {
-        let rehearsed = self.handle.rehearse(service, command).await;
-        let shown = rehearsed.and_then(|rehearsal| self.handle.read(|image| stage.show(rehearsal, image)));
-        match shown {
-            Ok(()) => ApiError::client("This was a rehearsal."),
-            Err(error) => submit_error(&self.arns, error),
-        }
+    pub(crate) fn handle(&self) -> &ClusterHandle {
+        &self.handle
     }
 }
 

@@ -33,7 +33,7 @@ impl ClusterCore {
             waits.push(Waits::DeploymentFailed);
         }
         if let Some(until) = pass.primary.next_start_at.filter(|at| *at > self.now && missing > 0) {
-            waits.push(Waits::BackOff { until });
+            waits.push(Waits::BackOff { for_ms: until.millis_since(self.now) });
         }
         if missing > 0 && numbers.total >= numbers.total_max && !is_daemon {
             waits.push(Waits::MaximumPercent { tasks: numbers.total, most: numbers.total_max });

@@ -20,6 +20,8 @@ pub struct Explanation {
     pub closest: Option<Closest>,
     /// What ranks those that take the task, in order; nothing where the request leaves it to chance alone.
     pub chain: Vec<PlacementStrategy>,
+    /// The policy that ranks instead of a chain, where one rules and the request has no strategy.
+    pub policy: Option<String>,
     /// Those that take the task, best first, as many as were asked for.
     pub candidates: Vec<Candidate>,
 }
@@ -97,6 +99,8 @@ pub struct Candidate {
     /// In the order of the chain, smallest best: what is free, or the tasks of the group there. `random` has none; what
     /// is equal before it is drawn from.
     pub scores: Vec<(PlacementStrategy, u32)>,
+    /// By the policy, largest best.
+    pub score: Option<i64>,
 }
 
 impl Fleet {
@@ -144,6 +148,13 @@ impl Fleet {
         let obstacle = |(check, (instances, only))| Obstacle { check, instances, only };
         explanation.obstacles = obstacles.into_iter().map(obstacle).collect();
         explanation.closest = closest.map(|(idx, reason)| self.closest(idx, reason, &question));
+        if let Some(policy) = self.policy_of(request) {
+            explanation.policy = Some(policy.as_str().to_owned());
+            let ranked = self.ranked_by_policy(request).into_iter().take(candidates);
+            let by_score = |(idx, score)| Candidate { instance: self.instance(idx), scores: Vec::new(), score: Some(score) };
+            explanation.candidates = ranked.map(by_score).collect();
+            return explanation;
+        }
         explanation.chain = Chain::new(request.strategies).strategies();
         explanation.candidates = self.ranked(taking, request, &explanation.chain, candidates);
         explanation
@@ -221,6 +232,7 @@ impl Fleet {
         let candidate = |(scores, instance): (Vec<u32>, InstanceId)| Candidate {
             instance,
             scores: steps.iter().cloned().zip(scores).collect(),
+            score: None,
         };
         ranked.into_iter().take(most).map(candidate).collect()
     }

@@ -8,6 +8,7 @@ use crate::groups::Groups;
 use crate::hot::{Hot, Kind, WantedProvider};
 use crate::kept::Kept;
 use crate::node::{Node, NodeSpec};
+use crate::policy::boards::Boards;
 use crate::values::Values;
 use crate::view::Changed;
 use crate::views::Views;
@@ -49,6 +50,7 @@ pub struct Fleet {
     pub(crate) labels: Vec<u32>,
     active: u32,
     pub(crate) views: Views,
+    pub(crate) boards: Boards,
 }
 
 /// The attribute that makes an instance one for launch type EXTERNAL and no other (PL-1).
@@ -101,6 +103,7 @@ impl Fleet {
             ports_held: BTreeSet::new(),
             gpus_held: BTreeSet::new(),
             gpus_free: BTreeSet::new(),
+            gpu_tasks: BTreeMap::new(),
             kept: Kept::default(),
         });
         idx
@@ -153,6 +156,10 @@ impl Fleet {
 
     pub(crate) fn note(&mut self, idx: InstanceIdx, changed: Changed) {
         self.views.note(idx, changed, self.nodes.len());
+        if self.boards.spec().is_some() {
+            let registered = self.registered(idx);
+            self.boards.note(idx, changed, || registered);
+        }
     }
 
     pub(crate) fn hot(&self, idx: InstanceIdx) -> &Hot {

@@ -1,7 +1,7 @@
 //! An instance: what a fleet is told of it, and what it keeps of that beside what placing reads.
 
 use crate::kept::Kept;
-use plimsoll_model::{InstanceId, PortClaim, Resources, Timestamp};
+use plimsoll_model::{InstanceId, PortClaim, Reserved, Resources, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -35,5 +35,18 @@ pub(crate) struct Node {
     pub ports_held: BTreeSet<PortClaim>,
     pub gpus_held: BTreeSet<Arc<str>>,
     pub gpus_free: BTreeSet<Arc<str>>,
+    /// Tasks that hold GPUs, by how many they hold.
+    pub gpu_tasks: BTreeMap<u32, u32>,
     pub kept: Kept,
+}
+
+impl Node {
+    pub fn count_gpu_task(&mut self, reserved: &Reserved, change: impl FnOnce(&mut u32)) {
+        let gpus = u32::try_from(reserved.gpus.len()).unwrap_or(u32::MAX);
+        let tasks = self.gpu_tasks.entry(gpus).or_insert(0);
+        change(tasks);
+        if *tasks == 0 {
+            self.gpu_tasks.remove(&gpus);
+        }
+    }
 }

@@ -17,6 +17,9 @@ impl Fleet {
         if count == 0 {
             return plan;
         }
+        if self.policy_of(request).is_some() {
+            return self.plan_by_policy(request, count, rng);
+        }
         let mut views = std::mem::take(&mut self.views);
         let question = self.question(request);
         let view = views.up_to_date(self, &question, count);

@@ -48,6 +48,7 @@ impl Fleet {
         }
         self.hot_mut(idx).take(reserved);
         if !reserved.gpus.is_empty() {
+            self.node_mut(idx).count_gpu_task(reserved, |tasks| *tasks += 1);
             self.refresh(idx);
         }
         self.note(idx, Changed::Count { group, live: 1 });
@@ -77,6 +78,7 @@ impl Fleet {
         }
         self.hot_mut(idx).give_back(reserved);
         if !reserved.gpus.is_empty() {
+            self.node_mut(idx).count_gpu_task(reserved, |tasks| *tasks -= 1);
             self.refresh(idx);
         }
         self.note(idx, Changed::Count { group, live: if live > 0 { -1 } else { 0 } });

@@ -9,6 +9,7 @@ mod best_fit;
 mod binpack_cpu;
 mod binpack_memory;
 mod board;
+pub(crate) mod boards;
 mod dot_product;
 mod draw;
 mod fgd;
@@ -22,7 +23,11 @@ mod pool;
 mod power_of_k;
 mod random;
 mod registry;
+mod ruling;
+#[cfg(test)]
+mod ruling_tests;
 mod scale;
+mod spec;
 mod spread_tasks;
 mod task;
 #[cfg(test)]
@@ -36,6 +41,7 @@ pub use options::{NodeOrder, OptionReader, OptionValue, Options, PolicyError, Ti
 pub use pool::{Pool, Selection};
 pub use registry::{Chosen, Context, Described, choose, describe};
 pub use scale::Largest;
+pub use spec::PolicySpec;
 pub use task::{MODELS_MAX, Models, Task, WHOLE_GPU};
 
 use rand::Rng;

@@ -65,6 +65,23 @@ impl Node {
         }
     }
 
+    /// A node on which so much is free, and so many of its devices as a whole.
+    pub(super) fn with_free(shape: NodeShape, cpu_free: u32, memory_free: u32, devices_free: usize) -> Self {
+        let mut node = Node::empty(shape);
+        (node.cpu_free, node.memory_free) = (cpu_free, memory_free);
+        // Tasks take devices by index.
+        node.gpu_free[..usize::from(shape.gpus) - devices_free].fill(0);
+        node
+    }
+
+    /// Counts tasks in that hold what is not free: how many in all, and those with GPUs by their number of devices.
+    pub(super) fn count_tasks(&mut self, tasks: u32, with_gpus: impl Iterator<Item = (u32, u32)>) {
+        self.tasks += tasks;
+        for (gpus, tasks) in with_gpus {
+            self.gpu_tasks[(gpus as usize).min(DEVICES_MAX)] += tasks;
+        }
+    }
+
     pub fn shape(&self) -> &NodeShape {
         &self.shape
     }

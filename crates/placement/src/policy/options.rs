@@ -47,6 +47,8 @@ pub enum NodeOrder {
 pub enum PolicyError {
     #[error("unknown policy {given:?}, expected one of {}", known.join(", "))]
     Policy { given: String, known: Vec<&'static str> },
+    #[error("policy {given:?}: expected NAME or NAME?OPTION=VALUE&OPTION=VALUE, each option once")]
+    Text { given: String },
     #[error("policy {policy} has no option {given:?}, expected {}", any_of(known))]
     Option { policy: String, given: String, known: Vec<&'static str> },
     #[error("policy {policy}, option {option}: {given} given, expected {expected}")]

@@ -19,7 +19,7 @@ impl Selection {
         policy.sample().map_or(Selection::Best(tie_break), |nodes| Selection::BestOf(nodes, tie_break))
     }
 
-    fn counted(self) -> Counted {
+    pub(super) fn counted(self) -> Counted {
         match self {
             Selection::Best(TieBreak::First) => Counted::Nothing,
             Selection::Best(TieBreak::Random) => Counted::Best,
@@ -151,7 +151,7 @@ impl Pool {
     }
 }
 
-fn best_of(board: &Board, samples: u32, tie_break: TieBreak, chance: &mut dyn Rng) -> Option<usize> {
+pub(super) fn best_of(board: &Board, samples: u32, tie_break: TieBreak, chance: &mut dyn Rng) -> Option<usize> {
     let mut drawn = distinct(board.counted(), samples, chance);
     match tie_break {
         TieBreak::First => drawn.sort_unstable(),

@@ -62,8 +62,9 @@ pub async fn run(flags: DevFlags) -> Result<()> {
 
     let url = format!("sqlite://{}", data_dir.join("plimsoll.sqlite").display());
     let store = plimsoll_store::open(&url).await.context("opening the database")?;
-    let control = flags.scheduler.control_settings();
+    let mut control = flags.scheduler.control_settings();
     make_cluster(&store, &control, ClusterKey { namespace: namespace.clone(), name: cluster }).await?;
+    let decision_log = flags.scheduler.open_decision_log(&mut control)?;
     let server = Server::start(ServerSettings {
         listen: flags.listen,
         account_id: namespace.account.clone(),
@@ -97,6 +98,7 @@ pub async fn run(flags: DevFlags) -> Result<()> {
     // The node leaves first: a control plane that watched would start replacements.
     agent.shutdown(Shutdown::StopTasks).await;
     server.shutdown().await;
+    drop(decision_log);
     println!("Stopped. Services and definitions are kept in {}.", data_dir.display());
     Ok(())
 }

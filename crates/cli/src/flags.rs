@@ -1,6 +1,8 @@
 //! Flags that several subcommands share, and how their values are read.
 
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use plimsoll_control::{ControlSettings, DecisionLog, DecisionLogWriter};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,11 +21,27 @@ pub struct SchedulerFlags {
     /// Seconds a task waits for an instance of a capacity provider with managed scaling before it is given up
     #[arg(long, env = "PLIMSOLL_PROVISIONING_TIMEOUT", default_value_t = 900, value_name = "SECONDS")]
     pub provisioning_timeout: u64,
+    /// Append every placement decision to this file, for `plimsoll sim replay`
+    #[arg(long, env = "PLIMSOLL_DECISION_LOG", value_name = "FILE")]
+    pub decision_log: Option<PathBuf>,
+    /// MiB at which the decision log ends
+    #[arg(long, env = "PLIMSOLL_DECISION_LOG_MAX", default_value_t = 1024, value_name = "MIB")]
+    pub decision_log_max: u64,
 }
 
 impl SchedulerFlags {
-    pub fn control_settings(&self) -> plimsoll_control::ControlSettings {
-        let mut settings = plimsoll_control::ControlSettings::default();
+    /// Opens the decision log where one is wanted. It is complete when the server has stopped and what is returned is
+    /// dropped.
+    pub fn open_decision_log(&self, settings: &mut ControlSettings) -> Result<Option<DecisionLogWriter>> {
+        let Some(path) = &self.decision_log else { return Ok(None) };
+        let opened = DecisionLog::open(path, self.decision_log_max.saturating_mul(1 << 20));
+        let (log, writer) = opened.with_context(|| format!("opening the decision log {}", path.display()))?;
+        settings.decision_log = Some(log);
+        Ok(Some(writer))
+    }
+
+    pub fn control_settings(&self) -> ControlSettings {
+        let mut settings = ControlSettings::default();
         settings.scheduler.disconnect_grace_ms = self.disconnect_grace.0.map(|grace| grace.as_millis() as u64);
         settings.scheduler.healthy_ms = self.healthy_seconds.saturating_mul(1000);
         settings.scheduler.retention_ms = self.retention.saturating_mul(1000);
@@ -38,7 +56,7 @@ pub struct Grace(pub Option<Duration>);
 impl std::str::FromStr for Grace {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
         if text == "never" {
             return Ok(Grace(None));
         }
@@ -69,7 +87,7 @@ impl RuntimeFlag {
 }
 
 /// `name` or `name=value`, as attributes are.
-pub fn parse_attribute(text: &str) -> Result<(String, Option<String>), String> {
+pub fn parse_attribute(text: &str) -> std::result::Result<(String, Option<String>), String> {
     let (name, value) = match text.split_once('=') {
         Some((name, value)) => (name, Some(value.to_owned())),
         None => (text, None),
@@ -84,7 +102,7 @@ pub fn parse_attribute(text: &str) -> Result<(String, Option<String>), String> {
 }
 
 /// Twelve digits, as AWS clients expect in ARNs.
-pub fn parse_account_id(text: &str) -> Result<String, String> {
+pub fn parse_account_id(text: &str) -> std::result::Result<String, String> {
     if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
         Ok(text.to_owned())
     } else {

@@ -43,6 +43,8 @@ pub async fn run(flags: ServerFlags) -> Result<()> {
         None if flags.no_auth || flags.listen.ip().is_loopback() => Auth::Open,
         None => bail!("{} is not a loopback address: give --keys-file FILE, or listen on 127.0.0.1", flags.listen),
     };
+    let mut control = flags.scheduler.control_settings();
+    let decision_log = flags.scheduler.open_decision_log(&mut control)?;
     let store = plimsoll_store::open(&flags.database_url).await.context("opening the database")?;
     let server = Server::start(ServerSettings {
         listen: flags.listen,
@@ -50,7 +52,7 @@ pub async fn run(flags: ServerFlags) -> Result<()> {
         region: flags.region.as_deref().map(Into::into),
         auth: auth.clone(),
         store,
-        control: flags.scheduler.control_settings(),
+        control,
         limits: Limits::default(),
     })
     .await?;
@@ -62,5 +64,6 @@ pub async fn run(flags: ServerFlags) -> Result<()> {
     stop::requested().await?;
     tracing::info!("stopping; tasks keep running");
     server.shutdown().await;
+    drop(decision_log);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Every limit of the control plane, by name.
 
+use crate::DecisionLog;
 use plimsoll_core::ClusterConfig;
 use plimsoll_model::{ClusterKey, Epoch};
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub struct ControlSettings {
     /// at least: a request that found it ACTIVE before may still be under way (TD-80).
     pub definitions_deleted_every: Duration,
     pub scheduler: SchedulerSettings,
+    /// Where writers say what they decided.
+    pub decision_log: Option<DecisionLog>,
 }
 
 /// The same for all clusters; see [`ClusterConfig`] for what each means.
@@ -57,6 +60,7 @@ impl Default for ControlSettings {
             definitions_believed: Duration::from_secs(5),
             definitions_deleted_every: Duration::from_secs(60),
             scheduler: SchedulerSettings::default(),
+            decision_log: None,
         }
     }
 }
@@ -93,6 +97,7 @@ impl SchedulerSettings {
             provisioning_tasks_max: self.provisioning_tasks_max,
             placements_per_step_max: self.placements_per_step_max,
             events_per_service_max: self.events_per_service_max,
+            records_decisions: false,
         }
     }
 }

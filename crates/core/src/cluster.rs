@@ -17,10 +17,12 @@ mod loss;
 mod node;
 mod observation;
 mod placing;
+mod policy;
 mod providers;
 mod provisioning;
 mod random;
 mod reconcile;
+mod recorded;
 mod rollback;
 mod sessions;
 mod start_failures;
@@ -38,6 +40,7 @@ use derived::Derived;
 use expressions::Expressions;
 use flapping::Flapping;
 use loss::Losses;
+use plimsoll_placement::journal::Event;
 use plimsoll_model::{Batch, Change, ClusterKey, Epoch, Image, InstanceId, SessionId, TaskId, Timestamp};
 use provisioning::PROVISIONING_TASKS_MAX;
 use random::Streams;
@@ -92,6 +95,15 @@ pub struct Outbox {
     pub changes: Vec<Change>,
     pub effects: Vec<Effect>,
     pub replies: Vec<Reply>,
+    /// What happened to the fleet and what was chosen, in order; nothing unless [`ClusterConfig::records_decisions`].
+    pub decisions: Vec<Decision>,
+}
+
+/// An entry of the decision log, for when what led to it is durable.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Decision {
+    pub at: Timestamp,
+    pub event: Event,
 }
 
 impl Outbox {
@@ -124,6 +136,8 @@ pub struct ClusterConfig {
     /// enough for agents to start early.
     pub placements_per_step_max: usize,
     pub events_per_service_max: usize,
+    /// Whether the shell wants [`Outbox::decisions`].
+    pub records_decisions: bool,
 }
 
 impl ClusterConfig {
@@ -140,6 +154,7 @@ impl ClusterConfig {
             provisioning_tasks_max: PROVISIONING_TASKS_MAX,
             placements_per_step_max: 1_000,
             events_per_service_max: 100,
+            records_decisions: false,
         }
     }
 }
@@ -174,6 +189,8 @@ pub struct ClusterCore {
     /// errs towards asking.
     undelivered: BTreeSet<TaskId>,
     expressions: Expressions,
+    /// A service wants other tasks than when the policy was last told what to expect.
+    typical_is_stale: bool,
     random: Streams,
 }
 
@@ -199,6 +216,12 @@ impl ClusterCore {
                 self.flush_sessions(out);
             }
         }
+        self.hand_over_decisions(out);
+    }
+
+    fn hand_over_decisions(&mut self, out: &mut Outbox) {
+        let (at, tape) = (self.now, self.derived.fleet.take_tape());
+        out.decisions.extend(tape.into_iter().map(|event| Decision { at, event }));
     }
 
     /// When [`Input::Reconcile`] is due even if nothing happens. At or before `now`: at once.

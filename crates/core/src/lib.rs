@@ -17,4 +17,4 @@ pub use cluster::{ClusterConfig, ClusterCore, Effect, Input, LoadError, Outbox, 
 pub use command::{Command, Failure, FailureReason, Output, ProtectionRefusal};
 pub use error::CommandError;
 pub use node::{NodeConfig, NodeCore};
-pub use plimsoll_placement::{mutant, mutants};
+pub use plimsoll_placement::{journal, mutant, mutants};

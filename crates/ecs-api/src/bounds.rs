@@ -5,7 +5,8 @@
 //! requests. Rows say what is written in the request, never what exists: whether a cluster is there is not known here.
 
 use crate::error::{ApiError, code, excerpt};
-use crate::shape::Lengths;
+use crate::generated::shapes;
+use crate::shape::{Lengths, Shape};
 use serde_json::Value;
 
 pub struct Bound {
@@ -313,6 +314,14 @@ pub fn range_refusal(
 ) -> String {
     format!(" must be between {min} and {max}, was {number}")
 }
+
+/// Names of our own beside those of the model; a client that knows only the model never sends them.
+pub fn is_own(shape: &'static Shape, given: &str) -> bool {
+    std::ptr::eq(shape, &shapes::CLUSTER_SETTING_NAME) && given == PLACEMENT_POLICY_SETTING
+}
+
+/// The cluster setting that names a placement policy.
+pub const PLACEMENT_POLICY_SETTING: &str = "plimsoll.placementPolicy";
 
 pub fn enum_refusal(values: &[&str], given: &str) -> String {
     format!(" should be one of [{}], was {}", values.join(","), excerpt(given))

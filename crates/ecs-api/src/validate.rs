@@ -195,7 +195,9 @@ impl Check {
     /// Enums and the bounds that the model carries.
     fn own_bounds(&self, shape: &'static Shape, value: &Value, path: &Path<'_>) -> Result<(), ApiError> {
         let refusal = match (shape, value) {
-            (Shape::Enum(values), Value::String(text)) if !values.contains(&text.as_str()) => {
+            (Shape::Enum(values), Value::String(text))
+                if !values.contains(&text.as_str()) && !bounds::is_own(shape, text) =>
+            {
                 Some(bounds::enum_refusal(values, text))
             }
             (Shape::Text { length, pattern }, Value::String(text)) => {

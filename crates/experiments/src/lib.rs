@@ -17,6 +17,7 @@ pub mod output;
 mod queue;
 pub mod read;
 mod record;
+pub mod replay;
 pub mod reproduce;
 mod results;
 mod spec;

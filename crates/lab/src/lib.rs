@@ -7,6 +7,7 @@ mod error;
 mod experiment;
 mod parallel;
 mod policies;
+mod replay;
 mod reproduce;
 mod timing;
 mod verdict;
@@ -18,9 +19,9 @@ use clap::{Args, Subcommand};
 
 /// Placement experiments: traces, policies, seeds, confidence intervals
 ///
-/// `reproduce` shows that the policies here give published numbers; `run` makes an experiment of your own; `policies`
-/// lists what can be compared. No server, no nodes: tasks are placed in memory by the policies of the placement crate,
-/// or, with `engine = "full"`, by the production scheduler in virtual time.
+/// `reproduce` shows that the policies here give published numbers; `run` makes an experiment of your own; `replay`
+/// repeats what a server decided; `policies` lists what can be compared. No server, no nodes: tasks are placed in memory
+/// by the policies of the placement crate, or, with `engine = "full"`, by the production scheduler in virtual time.
 #[derive(Debug, Args)]
 pub struct SimFlags {
     #[command(subcommand)]
@@ -32,6 +33,7 @@ enum Command {
     Reproduce(reproduce::ReproduceFlags),
     Run(experiment::RunFlags),
     Policies(policies::PoliciesFlags),
+    Replay(replay::ReplayFlags),
 }
 
 /// Whether all went as it should: the exit status of `plimsoll sim`.
@@ -39,6 +41,7 @@ pub fn run(flags: &SimFlags) -> Result<bool, Error> {
     match &flags.command {
         Command::Reproduce(flags) => reproduce::run(flags),
         Command::Run(flags) => experiment::run(flags),
+        Command::Replay(flags) => replay::run(flags),
         Command::Policies(_) => {
             policies::print();
             Ok(true)

@@ -17,7 +17,22 @@ pub struct Cluster {
     /// Of requests that name neither a launch type nor a strategy (RUN-2).
     #[serde(default)]
     pub default_capacity_provider_strategy: Vec<CapacityProviderStrategyItem>,
-    /// Members of CreateCluster that are kept and described back but decide nothing here
-    /// (`settings`, `configuration`, `serviceConnectDefaults`, ...), by their ECS names.
+    /// Members of CreateCluster that are kept and described back (`settings`, `configuration`,
+    /// `serviceConnectDefaults`, ...), by their ECS names. All that decides anything here is the setting
+    /// [`PLACEMENT_POLICY`].
     pub echo: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The setting that names the policy for tasks without a placement strategy.
+pub const PLACEMENT_POLICY: &str = "plimsoll.placementPolicy";
+
+/// Its value where no policy is wanted, as if it had never been set.
+pub const NO_PLACEMENT_POLICY: &str = "default";
+
+impl Cluster {
+    /// The value of a setting that was given.
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        let settings = self.echo.get("settings")?.as_array()?;
+        settings.iter().find(|setting| setting["name"] == name)?["value"].as_str()
+    }
 }

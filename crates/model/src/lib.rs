@@ -29,7 +29,7 @@ pub use capacity::{
 };
 pub use change::Change;
 pub use circuit_breaker::{CircuitBreaker, FailureThreshold, ThresholdKind};
-pub use cluster::{Cluster, ClusterStatus};
+pub use cluster::{Cluster, ClusterStatus, NO_PLACEMENT_POLICY, PLACEMENT_POLICY};
 pub use definition::{
     ContainerSpec, Dependency, DependencyCondition, DocumentError, HealthCheck, NetworkMode, PortMapping,
     RestartPolicy, TaskDefinition, TaskDefinitionStatus,

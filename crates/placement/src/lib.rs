@@ -19,6 +19,8 @@ mod fleet;
 mod fuzz;
 mod groups;
 mod hot;
+mod holding;
+pub mod journal;
 mod kept;
 mod key;
 mod labels;

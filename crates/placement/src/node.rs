@@ -2,12 +2,14 @@
 
 use crate::kept::Kept;
 use plimsoll_model::{InstanceId, PortClaim, Reserved, Resources, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What a fleet is told of an instance. INACTIVE ones are not in a fleet; DRAINING ones are, with `active: false`,
 /// because their tasks count for spreading (PL-3).
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NodeSpec {
     pub instance: InstanceId,
     pub ec2_instance_id: Arc<str>,

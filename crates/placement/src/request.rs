@@ -1,12 +1,14 @@
 //! What is asked of a fleet and what it answers.
 
 use crate::{Expression, GroupIdx, InstanceIdx, Reason};
+use serde::{Deserialize, Serialize};
 use plimsoll_model::{InstanceId, PlacementStrategy, PortClaim, Reserved};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What one task needs of an instance (RES-1..4). GPUs get their names when an instance is chosen.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Demand {
     pub cpu_units: u32,
     pub memory_mib: u32,

@@ -117,6 +117,7 @@ fn write_candidates(text: &mut String, ask: &Ask, colours: Colours) {
     let places: BTreeMap<&str, u32> = ask.places.iter().filter_map(|one| Some((&*one.instance.as_ref()?.id, one.tasks))).collect();
     let mut header = vec!["rank".to_owned(), "instance".to_owned()];
     header.extend(ask.chain.iter().cloned());
+    header.extend((!ask.policy.is_empty()).then(|| format!("score by {}", ask.policy)));
     header.push("would get".to_owned());
     let columns = header.len();
     let mut table = new_table(header);
@@ -128,7 +129,8 @@ fn write_candidates(text: &mut String, ask: &Ask, colours: Colours) {
         };
         let ranks = candidate.ranks.iter().map(Cell::new);
         let row = [Cell::new(rank), Cell::new(named(candidate.instance.as_ref()))];
-        table.add_row(row.into_iter().chain(ranks).chain([gets]));
+        let score = (!ask.policy.is_empty()).then(|| Cell::new(candidate.score));
+        table.add_row(row.into_iter().chain(ranks).chain(score).chain([gets]));
     }
     let numbers: Vec<usize> = (0..columns).filter(|column| *column != 1).collect();
     align_right(&mut table, &numbers);
@@ -229,7 +231,8 @@ fn ask_as_json(ask: &Ask) -> Value {
     let candidates = ask.candidates.iter().map(|one| {
         let ranks: serde_json::Map<String, Value> =
             ask.chain.iter().zip(&one.ranks).map(|(strategy, rank)| (strategy.clone(), (*rank).into())).collect();
-        json!({ "instance": instance(&one.instance), "ranks": ranks })
+        let score = (!ask.policy.is_empty()).then_some(one.score);
+        json!({ "instance": instance(&one.instance), "ranks": ranks, "score": score })
     });
     let places = ask.places.iter().map(|one| json!({ "instance": instance(&one.instance), "tasks": one.tasks }));
     let obstacles = ask.obstacles.iter().map(
@@ -242,8 +245,9 @@ fn ask_as_json(ask: &Ask) -> Value {
             "missing": { "cpu": one.cpu_units_missing, "memory": one.memory_mib_missing, "gpus": one.gpus_missing },
         })
     });
+    let policy = (!ask.policy.is_empty()).then_some(&ask.policy);
     json!({
-        "capacityProvider": ask.capacity_provider, "count": ask.count, "placed": ask.placed,
+        "policy": policy, "capacityProvider": ask.capacity_provider, "count": ask.count, "placed": ask.placed,
         "places": places.collect::<Vec<_>>(), "instances": ask.instances, "takers": ask.takers, "chain": ask.chain,
         "candidates": candidates.collect::<Vec<_>>(), "obstacles": obstacles.collect::<Vec<_>>(), "closest": closest,
         "refusals": refusals.collect::<Vec<_>>(),

@@ -4,6 +4,7 @@
 
 use super::inbox::Received;
 use super::{Inbox, Phase, RunError, Shared, Surroundings};
+use crate::decision_log::ClusterLog;
 use crate::error::SubmitError;
 use crate::lease::Held;
 use plimsoll_core::{ClusterCore, Input, Outbox, Output, RequestId};
@@ -34,6 +35,7 @@ struct Writer {
     store: Arc<dyn Store>,
     held: Arc<Held>,
     core: ClusterCore,
+    log: Option<ClusterLog>,
     /// Stepped and not being committed yet.
     ahead: Outbox,
     ahead_inputs: usize,
@@ -74,14 +76,17 @@ impl Writer {
         })?;
         let image = around.store.load(&held.lease).await.map_err(RunError::Load)?;
         let seed = getrandom::u64().map_err(RunError::Entropy)?;
-        let config = shared.settings.scheduler.config(shared.key.clone(), held.lease.epoch, seed);
+        let mut config = shared.settings.scheduler.config(shared.key.clone(), held.lease.epoch, seed);
+        config.records_decisions = shared.settings.decision_log.is_some();
         let mut ahead = Outbox::default();
         let core =
             ClusterCore::load(config, image.clone(), shared.clock.now(), &mut ahead).map_err(RunError::Inconsistent)?;
         *shared.held.write() = Some(Arc::clone(&held));
         let before = shared.image.write().replace(image);
         drop(before);
+        let log = shared.settings.decision_log.as_ref().map(|log| ClusterLog::new(log, &shared.key));
         Ok(Writer {
+            log,
             shared,
             store: Arc::clone(&around.store),
             held,
@@ -199,6 +204,9 @@ impl Writer {
             let _ = caller.send(reply.result.map_err(SubmitError::Refused));
         }
         self.shared.connections.perform(outbox.effects);
+        if let Some(log) = &mut self.log {
+            log.hand_over(outbox.decisions);
+        }
     }
 
     fn reconcile_at(&self) -> Option<Instant> {

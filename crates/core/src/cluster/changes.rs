@@ -27,6 +27,7 @@ impl ClusterCore {
     pub(super) fn put_cluster(&mut self, row: Cluster, out: &mut Outbox) -> Arc<Cluster> {
         let row = Arc::new(row);
         self.emit(Change::Cluster(Arc::clone(&row)), out);
+        self.derive_policy();
         row
     }
 
@@ -118,6 +119,8 @@ impl ClusterCore {
 
     fn write_service(&mut self, row: Service, out: &mut Outbox) -> Arc<Service> {
         let row = Arc::new(row);
+        let before = self.image.services.get(&row.name).cloned();
+        self.expectation_may_change(before.as_deref(), &row);
         self.emit(Change::Service(Arc::clone(&row)), out);
         self.derive_service(&row);
         self.derive_coverage(&row);
@@ -241,10 +244,9 @@ impl ClusterCore {
             self.timers.set(timer, row.created_at.plus_millis(self.config.provisioning_timeout_ms));
         } else if let Some(instance) = row.instance.filter(|_| !row.is_stopped()) {
             let idx = self.derived.fleet.idx(instance).expect("a task is on an instance of the fleet");
-            let group = self.derived.fleet.group(&row.group);
-            self.derived.fleet.add_task(idx, group, &row.reserved);
+            let group = self.derived.fleet.add_task(row.id, idx, &row.group, &row.reserved);
             if row.is_stopping() {
-                self.derived.fleet.task_stopping(idx, group);
+                self.derived.fleet.task_stopping(row.id, idx, group);
             }
             self.derived.fleet.set_running(idx, self.image.instance_counts(instance).running);
         } else if let Some(at) = row.stopped_at {
@@ -296,10 +298,10 @@ impl ClusterCore {
         let group = fleet.find_group(&row.group).expect("a group keeps its place while it has tasks");
         if row.is_stopped() {
             let was_live = if before.is_live() { TaskWasLive::Yes } else { TaskWasLive::No };
-            fleet.remove_task(idx, group, &row.reserved, was_live);
+            fleet.remove_task(row.id, idx, group, &row.reserved, was_live);
             fleet.release_group(group);
         } else if before.is_live() && !row.is_live() {
-            fleet.task_stopping(idx, group);
+            fleet.task_stopping(row.id, idx, group);
         }
         if before.is_running() != row.is_running() {
             fleet.set_running(idx, self.image.instance_counts(instance).running);

@@ -3,17 +3,17 @@
 
 use super::daemons::Daemons;
 use super::definitions::Definitions;
+use super::recorded::Recorded;
 use super::timers::{Timer, Timers};
 use plimsoll_model::{DeploymentId, HealthStatus, InstanceId, ServiceName, Task, TaskDefinitionId, TaskId};
 use plimsoll_model::{TaskStatus, Timestamp, Usage};
-use plimsoll_placement::Fleet;
 use plimsoll_placement::mutant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 #[derive(Debug)]
 pub(super) struct Derived {
-    pub fleet: Fleet,
+    pub fleet: Recorded,
     pub services: BTreeMap<ServiceName, ServiceIndex>,
     pub definitions: Definitions,
     pub daemons: Daemons,
@@ -226,7 +226,7 @@ pub struct DeploymentView {
 impl Derived {
     pub fn new() -> Self {
         Derived {
-            fleet: Fleet::new(),
+            fleet: Recorded::default(),
             services: BTreeMap::new(),
             definitions: Definitions::default(),
             daemons: Daemons::default(),

@@ -41,17 +41,23 @@ pub(super) fn load(
         flapping: Flapping::default(),
         undelivered: BTreeSet::new(),
         expressions: super::expressions::Expressions::default(),
+        typical_is_stale: true,
     };
     core.image = image;
+    if core.config.records_decisions {
+        core.derived.fleet.listen(&core.random.placement);
+    }
     core.derive_everything()
         .map_err(|error| LoadError { cluster: core.config.cluster.to_string(), detail: error.to_string() })?;
     core.disconnect_everyone(out);
+    core.hand_over_decisions(out);
     Ok(core)
 }
 
 impl ClusterCore {
     fn derive_everything(&mut self) -> Result<(), CommandError> {
         self.derive_definitions()?;
+        self.derive_policy();
         let instances: Vec<Arc<Instance>> = self.image.instances.values().cloned().collect();
         instances.iter().for_each(|row| self.derive_instance(row));
         let services: Vec<_> = self.image.services.values().cloned().collect();

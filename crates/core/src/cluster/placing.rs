@@ -40,6 +40,7 @@ pub(super) struct Requirements {
 impl ClusterCore {
     /// Where `count` such tasks would go. Changes nothing but the state of the tie-breaking random numbers.
     pub(super) fn plan(&mut self, blueprint: &Blueprint, needs: &Requirements, count: usize) -> Plan {
+        self.refresh_expectation();
         let group = self.derived.fleet.group(&blueprint.group);
         let request = request(blueprint, needs, group);
         let plan = self.derived.fleet.plan(&request, count, &mut self.random.placement);
@@ -69,14 +70,18 @@ impl ClusterCore {
 
     /// As [`Self::plan`], with random numbers that nobody else draws.
     pub(super) fn rehearse_plan(&mut self, blueprint: &Blueprint, needs: &Requirements, count: usize) -> Plan {
-        let before = self.random.placement.clone();
-        let plan = self.plan(blueprint, needs, count);
-        self.random.placement = before;
+        self.refresh_expectation();
+        let mut draws = self.random.placement.clone();
+        let fleet = self.derived.fleet.off_the_record();
+        let group = fleet.group(&blueprint.group);
+        let plan = fleet.plan(&request(blueprint, needs, group), count, &mut draws);
+        fleet.release_group(group);
         plan
     }
 
     /// What every instance says to one more such task, all that take it ranked.
     pub(super) fn explanation(&mut self, blueprint: &Blueprint, needs: &Requirements) -> Explanation {
+        self.refresh_expectation();
         let group = self.derived.fleet.group(&blueprint.group);
         let explanation = self.derived.fleet.explain(&request(blueprint, needs, group), usize::MAX);
         self.derived.fleet.release_group(group);

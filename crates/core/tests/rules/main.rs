@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod daemons;
+mod decisions;
 mod explain;
 mod found_by_simulation;
 mod harness;

@@ -18,6 +18,7 @@ pub struct PolicySpec {
     text: String,
     name: String,
     options: Options,
+    expects_tasks: bool,
 }
 
 impl PolicySpec {
@@ -32,10 +33,13 @@ impl PolicySpec {
                 return Err(wrong());
             }
         }
-        let spec = PolicySpec { text: text.to_owned(), name: name.to_owned(), options: read };
+        let mut spec = PolicySpec { text: text.to_owned(), name: name.to_owned(), options: read, expects_tasks: false };
         let largest =
             Largest { cpu_milli: AMOUNT_MAX, memory_mib: AMOUNT_MAX, gpu_milli: 16 * u32::from(WHOLE_GPU) };
-        spec.build(largest.to_powers_of_two(), &[ONE_GPU])?;
+        let largest = largest.to_powers_of_two();
+        spec.build(largest, &[ONE_GPU])?;
+        let without = registry::choose(&spec.name, &spec.options, &Context { largest, typical: &[] });
+        spec.expects_tasks = matches!(without, Err(PolicyError::NoTypicalTasks { .. }));
         if spec.options.contains_key(NODE_ORDER) {
             let known = registry::describe().find(|policy| policy.name == spec.name);
             let known = known.iter().flat_map(|policy| policy.options.split(", ")).filter(|option| !option.is_empty());
@@ -47,6 +51,11 @@ impl PolicySpec {
 
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Whether it scores by the tasks that are to be expected; the others need not be told.
+    pub fn expects_tasks(&self) -> bool {
+        self.expects_tasks
     }
 
     pub(super) fn build(&self, largest: Largest, typical: &[Typical]) -> Result<Chosen, PolicyError> {
@@ -82,7 +91,8 @@ mod tests {
             "power-of-k?samples=3&by=best-fit&dimensions=cpu&tie_break=random",
             "fgd",
         ] {
-            assert_eq!(PolicySpec::parse(text).unwrap().as_str(), text);
+            let policy = PolicySpec::parse(text).unwrap();
+            assert_eq!((policy.as_str(), policy.expects_tasks()), (text, text == "fgd"));
         }
         for (text, expected) in [
             ("best", "unknown policy \"best\", expected one of best-fit, binpack-cpu, "),

@@ -119,6 +119,7 @@ fn ask_of(asked: &explain::Asked, named: usize, image: &Image) -> Ask {
     let candidate = |one: &placement::Candidate| Candidate {
         instance: instance(one.instance),
         ranks: one.scores.iter().map(|(_, rank)| *rank).collect(),
+        score: one.score.unwrap_or(0),
     };
     let closest = explanation.closest.as_ref().map(|one| Closest {
         instance: instance(one.instance),
@@ -140,6 +141,7 @@ fn ask_of(asked: &explain::Asked, named: usize, image: &Image) -> Ask {
         places: asked.places.iter().map(|(id, tasks)| Places { instance: instance(*id), tasks: *tasks }).collect(),
         instances: explanation.instances,
         takers: explanation.takers(),
+        policy: explanation.policy.clone().unwrap_or_default(),
         chain: explanation.chain.iter().map(strategy).collect(),
         candidates: explanation.candidates.iter().map(candidate).collect(),
         obstacles: explanation.obstacles.iter().map(obstacle).collect(),

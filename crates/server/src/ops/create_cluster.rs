@@ -21,9 +21,11 @@ pub(super) async fn run(
     };
     let strategy = request.default_capacity_provider_strategy.as_ref();
     let capacity = capacity::association(context, request.capacity_providers.as_ref(), strategy)?;
-    let settings = request.settings.unwrap_or_default();
+    let mut settings = request.settings.unwrap_or_default();
     cluster_settings::check(&settings)?;
-    let settings = if settings.is_empty() { account_default(context).await? } else { settings };
+    if cluster_settings::leaves_insights(&settings) {
+        settings.extend(account_default(context).await?);
+    }
     let mut kept = Map::new();
     echo(&mut kept, "settings", Some(&settings).filter(|settings| !settings.is_empty()));
     echo(&mut kept, "configuration", request.configuration.as_ref());

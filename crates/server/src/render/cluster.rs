@@ -83,7 +83,11 @@ impl ClusterView {
     /// Container insights are off unless the cluster says otherwise (ACC-2).
     fn settings(&self) -> Vec<types::ClusterSetting> {
         let off = || types::ClusterSetting { name: Some("containerInsights".into()), value: Some("disabled".into()) };
-        self.echoed("settings").unwrap_or_else(|| vec![off()])
+        let mut settings: Vec<types::ClusterSetting> = self.echoed("settings").unwrap_or_default();
+        if settings.iter().all(|setting| setting.name.as_deref() != Some("containerInsights")) {
+            settings.push(off());
+        }
+        settings
     }
 
     /// Every instance is the user's own, so all counts are on the EC2 side.

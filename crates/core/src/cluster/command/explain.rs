@@ -145,13 +145,13 @@ impl ClusterCore {
 
     /// What would be answered if the task were not there. The fleet is the same afterwards.
     fn without<T>(&mut self, task: &Task, ask: impl FnOnce(&mut Self) -> T) -> T {
-        let fleet = &mut self.derived.fleet;
+        let fleet = self.derived.fleet.off_the_record();
         let idx = fleet.idx(task.instance).expect("an instance keeps its place while it has tasks");
         let group = fleet.find_group(&task.group).expect("a group keeps its place while it has tasks");
         let was_live = if task.is_live() { TaskWasLive::Yes } else { TaskWasLive::No };
         fleet.remove_task(idx, group, &task.reserved, was_live);
         let answer = ask(self);
-        let fleet = &mut self.derived.fleet;
+        let fleet = self.derived.fleet.off_the_record();
         // Without a task its name may have been let go of meanwhile.
         let group = fleet.group(&task.group);
         fleet.add_task(idx, group, &task.reserved);

@@ -106,7 +106,8 @@ impl ClusterCore {
 
     /// Tasks by zone, if a zone that could take tasks has too few of them.
     fn uneven_zones(&self, service: &Service) -> Option<BTreeMap<Arc<str>, u32>> {
-        let wanted = service.availability_zone_rebalancing && spreads_over_zones(&service.placement_strategy);
+        let wanted = service.availability_zone_rebalancing
+            && (self.is_placed_by_default(service) || spreads_over_zones(&service.placement_strategy));
         if !wanted || service.desired_count < UNEVEN_FROM {
             return None;
         }
@@ -137,10 +138,10 @@ impl ClusterCore {
     }
 }
 
-/// SVC-60. Any other order would choose another task to go than one in the fullest zone, and moving would never end.
+/// SVC-60, of those a service names. Any other order would choose another task to go than one in the fullest zone, and moving would never end.
 fn spreads_over_zones(strategies: &[PlacementStrategy]) -> bool {
     match strategies.first() {
-        None => true,
+        None => false,
         Some(PlacementStrategy::Spread(SpreadField::Attribute(name))) => **name == *ZONE,
         Some(_) => false,
     }

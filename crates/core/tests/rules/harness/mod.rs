@@ -7,7 +7,7 @@ pub mod trace;
 
 pub use node::{Behaviour, FakeNode};
 
-use plimsoll_core::cluster::ConnectionId;
+use plimsoll_core::cluster::{ConnectionId, Decision};
 use plimsoll_core::command::StrategyChoice;
 use plimsoll_core::{ClusterConfig, ClusterCore, Command, CommandError, Effect, Input, Outbox, Output, RequestId};
 use plimsoll_model::{
@@ -32,6 +32,8 @@ pub struct World {
     pub trace: Vec<String>,
     /// Compares the core with a freshly loaded one after every step; quadratic, so big tests turn it off.
     pub check_load: bool,
+    /// What the core recorded.
+    pub decisions: Vec<Decision>,
     next_request: u64,
     next_connection: u64,
 }
@@ -55,6 +57,7 @@ impl World {
             labels: trace::Labels::default(),
             trace: Vec::new(),
             check_load: true,
+            decisions: out.decisions,
             next_request: 0,
             next_connection: 0,
         }
@@ -74,6 +77,7 @@ impl World {
     fn commit(&mut self, out: &Outbox) {
         let lines = trace::batch(&self.committed, &out.batch(), &mut self.labels);
         self.trace.extend(lines);
+        self.decisions.extend(out.decisions.iter().cloned());
         self.committed.apply_all(&out.changes);
         assert_eq!(self.committed, *self.core.image(), "changes and image differ");
         check::image(&self.committed);

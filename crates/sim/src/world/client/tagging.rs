@@ -1,16 +1,24 @@
-//! Users who label things: none of it may change what runs.
+//! Users who label things and set switches: none of it may change what runs, but for a placement policy.
 
 use crate::world::World;
 use plimsoll_core::command::{Command, TagTarget};
-use plimsoll_model::TagChange;
+use plimsoll_model::{NO_PLACEMENT_POLICY, PLACEMENT_POLICY, TagChange};
 use serde_json::{Map, json};
+
+/// Policies a cluster may choose: one that scores, one that draws, one that looks at services.
+const POLICIES: [&str; 6] =
+    [NO_PLACEMENT_POLICY, NO_PLACEMENT_POLICY, "best-fit", "power-of-k?samples=3", "fgd", "spread-tasks"];
 
 impl World {
     pub(super) fn tagging_command(&mut self) -> Option<Command> {
         match self.dice.client.below(4) {
             0 => {
-                let value = *self.dice.client.pick(&["enabled", "disabled", "enhanced"])?;
-                let settings = json!([{"name": "containerInsights", "value": value}]);
+                let (name, value) = match self.dice.client.coin() {
+                    true => ("containerInsights", *self.dice.client.pick(&["enabled", "disabled", "enhanced"])?),
+                    // Drawn late in a world's life or never: most of it is placed by the default.
+                    false => (PLACEMENT_POLICY, *self.dice.client.pick(&POLICIES)?),
+                };
+                let settings = json!([{"name": name, "value": value}]);
                 Some(Command::UpdateCluster { echo: Map::from_iter([("settings".to_owned(), settings)]) })
             }
             // The same definition again: in this world their tags do not change.

@@ -28,7 +28,7 @@ pub struct ExplainFlags {
     /// The service to explain
     #[arg(required_unless_present_any = ["task", "input"], conflicts_with_all = ["task", "input"], value_name = "SERVICE")]
     service: Option<String>,
-    /// Id or ARN of a task that is not STOPPED
+    /// Id or ARN of a task that is not STOPPED; what RunTask was told of it besides its definition is not kept
     #[arg(long, value_name = "TASK", conflicts_with = "input")]
     task: Option<String>,
     /// The operation that --input is for: RunTask, CreateService or UpdateService

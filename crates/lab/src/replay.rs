@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 pub struct ReplayFlags {
     /// What `plimsoll server --decision-log FILE` wrote
     #[arg(value_name = "FILE")]
-    log: PathBuf,
+    file: PathBuf,
     /// Place the requests by this policy instead: NAME or NAME?OPTION=VALUE&OPTION=VALUE
     #[arg(long, value_name = "POLICY", value_parser = policy)]
     policy: Option<PolicySpec>,
@@ -38,12 +38,12 @@ pub fn run(flags: &ReplayFlags) -> Result<bool, Error> {
     match &flags.policy {
         None => {
             let mut same = Same::default();
-            let cut = each_line(&flags.log, |lines, line| same.take(lines, line))?;
+            let cut = each_line(&flags.file, |lines, line| same.take(lines, line))?;
             Ok(report(&same, cut))
         }
         Some(policy) => {
             let mut other = Other::new(policy.clone());
-            let cut = each_line(&flags.log, |lines, line| other.take(lines, line))?;
+            let cut = each_line(&flags.file, |lines, line| other.take(lines, line))?;
             compare(&other, policy, cut);
             Ok(true)
         }

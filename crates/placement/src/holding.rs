@@ -8,6 +8,11 @@ impl Fleet {
         self.groups.name(group)
     }
 
+    /// The instance's runningTasksCount.
+    pub fn running(&self, idx: InstanceIdx) -> u32 {
+        self.node(idx).running
+    }
+
     /// Whether it is for launch type EXTERNAL and no other.
     pub fn is_external(&self, idx: InstanceIdx) -> bool {
         self.hot(idx).external

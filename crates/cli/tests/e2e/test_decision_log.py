@@ -86,7 +86,7 @@ def test_a_log_repeats_itself_over_restarts(server):
 def test_what_is_no_log(tmp_path):
     log = tmp_path / "log"
     for content, expected in [
-        ("", "log:1: expected the header of a decision log, found an empty file"),
+        ("", "log: expected the header of a decision log, found an empty file"),
         ("at,cluster\n", "log:1: expected the header of a decision log"),
         ('{"plimsollDecisionLog":1,"server":"x"}\n{"at":1}\n', "log:2: expected a decision: missing field `cluster`"),
     ]:

@@ -106,6 +106,9 @@ impl Recorded {
     }
 
     pub fn set_running(&mut self, idx: InstanceIdx, tasks: u32) {
+        if self.fleet.running(idx) == tasks {
+            return;
+        }
         self.note(|fleet| Event::Running { instance: fleet.instance(idx), tasks });
         self.fleet.set_running(idx, tasks);
     }

@@ -23,6 +23,8 @@ pub struct Other {
     other: Counts,
     elsewhere: u64,
     pub requests: u64,
+    /// Clusters of which events were lost: nothing is followed until a scheduler begins again.
+    lost: BTreeSet<Arc<str>>,
     pub lost_events: u64,
     pub full: bool,
 }
@@ -73,15 +75,21 @@ impl Other {
     pub fn new(policy: PolicySpec) -> Self {
         let (logged, other) = (Counts::default(), Counts::default());
         let clusters = BTreeMap::new();
-        Other { policy, clusters, logged, other, elsewhere: 0, requests: 0, lost_events: 0, full: false }
+        let lost = BTreeSet::new();
+        Other { policy, clusters, logged, other, elsewhere: 0, requests: 0, lost, lost_events: 0, full: false }
     }
 
     pub fn take(&mut self, lines: &Lines, line: Line) -> Result<(), ReadError> {
         let Line { at, cluster, event } = line;
         match event {
-            Event::Lost { events } => self.lost_events += events,
+            Event::Lost { events } => {
+                self.lost_events += events;
+                self.lost.insert(cluster);
+            }
             Event::Full => self.full = true,
+            event if self.lost.contains(&cluster) && !matches!(event, Event::Begins { .. }) => {}
             event => {
+                self.lost.remove(&cluster);
                 self.logged.tally.until(at);
                 self.other.tally.until(at);
                 self.event(cluster, event).map_err(|problem| lines.error(problem))?;

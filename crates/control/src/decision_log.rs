@@ -5,8 +5,8 @@
 //! is logged once, and ends the log and nothing else.
 
 use plimsoll_core::cluster::Decision;
-use plimsoll_model::ClusterKey;
 use plimsoll_core::journal::{Event, VERSION};
+use plimsoll_model::ClusterKey;
 use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};

@@ -151,7 +151,8 @@ impl Fleet {
         if let Some(policy) = self.policy_of(request) {
             explanation.policy = Some(policy.as_str().to_owned());
             let ranked = self.ranked_by_policy(request).into_iter().take(candidates);
-            let by_score = |(idx, score)| Candidate { instance: self.instance(idx), scores: Vec::new(), score: Some(score) };
+            let by_score =
+                |(idx, score)| Candidate { instance: self.instance(idx), scores: Vec::new(), score: Some(score) };
             explanation.candidates = ranked.map(by_score).collect();
             return explanation;
         }

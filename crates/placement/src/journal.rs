@@ -16,24 +16,57 @@ pub const VERSION: u32 = 1;
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Event {
     /// A scheduler takes over: what was known of the cluster before is forgotten. Tie-breaks are drawn from this stream.
-    Begins { seed: [u64; 4], stream: u64 },
+    Begins {
+        seed: [u64; 4],
+        stream: u64,
+    },
     /// An instance joins, or is another than before.
     Instance(NodeSpec),
-    InstanceLeaves { instance: InstanceId },
-    TaskPlaced { task: TaskId, instance: InstanceId, group: Arc<str>, reserved: Reserved },
-    TaskStopping { task: TaskId, instance: InstanceId, group: Arc<str> },
-    TaskGone { task: TaskId, instance: InstanceId, group: Arc<str>, reserved: Reserved, was_live: bool },
+    InstanceLeaves {
+        instance: InstanceId,
+    },
+    TaskPlaced {
+        task: TaskId,
+        instance: InstanceId,
+        group: Arc<str>,
+        reserved: Reserved,
+    },
+    TaskStopping {
+        task: TaskId,
+        instance: InstanceId,
+        group: Arc<str>,
+    },
+    TaskGone {
+        task: TaskId,
+        instance: InstanceId,
+        group: Arc<str>,
+        reserved: Reserved,
+        was_live: bool,
+    },
     /// Tasks that are RUNNING on an instance.
-    Running { instance: InstanceId, tasks: u32 },
+    Running {
+        instance: InstanceId,
+        tasks: u32,
+    },
     /// Room kept on an instance for tasks of a daemon to come.
-    Kept { instance: InstanceId, owner: Arc<str>, room: Demand },
+    Kept {
+        instance: InstanceId,
+        owner: Arc<str>,
+        room: Demand,
+    },
     /// The policy for requests without a strategy; none is the default of ECS.
-    Policy { policy: Option<Arc<str>> },
+    Policy {
+        policy: Option<Arc<str>>,
+    },
     /// Tasks that are to be expected, which some policies look at.
-    Expected { tasks: Vec<ExpectedTask> },
+    Expected {
+        tasks: Vec<ExpectedTask>,
+    },
     Asked(Asked),
     /// So many events before this one were not written: nothing after it follows from what is before it.
-    Lost { events: u64 },
+    Lost {
+        events: u64,
+    },
     /// The log reached its greatest size here.
     Full,
 }

@@ -18,8 +18,8 @@ mod fleet;
 #[cfg(any(test, feature = "oracle"))]
 mod fuzz;
 mod groups;
-mod hot;
 mod holding;
+mod hot;
 pub mod journal;
 mod kept;
 mod key;

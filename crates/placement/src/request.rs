@@ -1,8 +1,8 @@
 //! What is asked of a fleet and what it answers.
 
 use crate::{Expression, GroupIdx, InstanceIdx, Reason};
-use serde::{Deserialize, Serialize};
 use plimsoll_model::{InstanceId, PlacementStrategy, PortClaim, Reserved};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -101,7 +101,12 @@ fn write_ask(text: &mut String, ask: &Ask, colours: Colours) {
         provider => format!(" of capacity provider {provider}"),
     };
     let refuse = instances - takers;
-    line(text, &format!("\n{placed} of {count} find a place; {takers} of {instances} instances{among} take one, {refuse} refuse"));
+    line(
+        text,
+        &format!(
+            "\n{placed} of {count} find a place; {takers} of {instances} instances{among} take one, {refuse} refuse"
+        ),
+    );
     if !ask.candidates.is_empty() {
         write_candidates(text, ask, colours);
     }
@@ -114,7 +119,8 @@ fn write_ask(text: &mut String, ask: &Ask, colours: Colours) {
 }
 
 fn write_candidates(text: &mut String, ask: &Ask, colours: Colours) {
-    let places: BTreeMap<&str, u32> = ask.places.iter().filter_map(|one| Some((&*one.instance.as_ref()?.id, one.tasks))).collect();
+    let places: BTreeMap<&str, u32> =
+        ask.places.iter().filter_map(|one| Some((&*one.instance.as_ref()?.id, one.tasks))).collect();
     let mut header = vec!["rank".to_owned(), "instance".to_owned()];
     header.extend(ask.chain.iter().cloned());
     header.extend((!ask.policy.is_empty()).then(|| format!("score by {}", ask.policy)));
@@ -153,11 +159,9 @@ fn write_obstacles(text: &mut String, obstacles: &[Obstacle], colours: Colours) 
 
 fn closest_in_words(closest: &Closest) -> String {
     let mut lacks = Vec::new();
-    for (missing, of) in [
-        (closest.cpu_units_missing, "CPU units"),
-        (closest.memory_mib_missing, "MiB"),
-        (closest.gpus_missing, "GPUs"),
-    ] {
+    for (missing, of) in
+        [(closest.cpu_units_missing, "CPU units"), (closest.memory_mib_missing, "MiB"), (closest.gpus_missing, "GPUs")]
+    {
         lacks.extend((missing > 0).then(|| format!("{missing} {of}")));
     }
     let lacks = if lacks.is_empty() { String::new() } else { format!("; it lacks {}", lacks.join(", ")) };
@@ -235,9 +239,10 @@ fn ask_as_json(ask: &Ask) -> Value {
         json!({ "instance": instance(&one.instance), "ranks": ranks, "score": score })
     });
     let places = ask.places.iter().map(|one| json!({ "instance": instance(&one.instance), "tasks": one.tasks }));
-    let obstacles = ask.obstacles.iter().map(
-        |one| json!({ "reason": one.reason, "about": one.about, "instances": one.instances, "alone": one.only }),
-    );
+    let obstacles = ask
+        .obstacles
+        .iter()
+        .map(|one| json!({ "reason": one.reason, "about": one.about, "instances": one.instances, "alone": one.only }));
     let refusals = ask.refusals.iter().map(|one| json!({ "instance": instance(&one.instance), "reason": one.reason }));
     let closest = ask.closest.as_ref().map(|one| {
         json!({

@@ -41,6 +41,7 @@ fn run(world: &World, definition: &str, count: u32) -> RunTask {
         capacity_provider_strategy: StrategyChoice::LaunchType,
         placement_constraints: Vec::new(),
         placement_strategy: Vec::new(),
+        scaled_providers: Default::default(),
         client_token: None,
     }
 }
@@ -50,12 +51,13 @@ fn a_request_is_explained_as_it_would_be_carried_out() {
     let mut world = world();
     let mut request = run(&world, "big:1", 3);
     request.placement_strategy = vec![PlacementStrategy::BinpackCpu];
-    request.placement_constraints = vec![PlacementConstraint::MemberOf("attribute:ecs.availability-zone == east".into())];
+    request.placement_constraints =
+        vec![PlacementConstraint::MemberOf("attribute:ecs.availability-zone == east".into())];
     let command = Command::RunTask(Box::new(request));
     let explained = ask(&mut world, Subject::Request(Box::new(command.clone()))).unwrap();
     let [asked] = &explained.asks[..] else { panic!("no provider, so one answer: {explained:?}") };
     let ids = ["a", "b", "c"].map(|node| world.instance(node));
-    let holder = world.committed.tasks.values().map(|task| task.instance).find(|id| *id != ids[2]).unwrap();
+    let holder = world.committed.tasks.values().filter_map(|task| task.instance).find(|id| *id != ids[2]).unwrap();
     let free = if holder == ids[0] { ids[1] } else { ids[0] };
     assert_eq!((asked.count, &asked.places[..]), (3, &[(free, 1)][..]));
     assert_eq!(asked.explanation.refusal(holder), Some(Reason::Cpu));
@@ -67,7 +69,7 @@ fn a_request_is_explained_as_it_would_be_carried_out() {
 
     match world.command(command).unwrap() {
         Output::Tasks { tasks, failures } => {
-            assert_eq!(tasks.iter().map(|task| task.instance).collect::<Vec<_>>(), [free], "as it was explained");
+            assert_eq!(tasks.iter().filter_map(|task| task.instance).collect::<Vec<_>>(), [free], "as it was explained");
             assert_eq!(failures.len(), 3);
         }
         other => panic!("tasks, not {other:?}"),

@@ -29,6 +29,9 @@ pub struct Other {
     pub full: bool,
 }
 
+/// Group and capacity provider.
+type Askers = (Arc<str>, Option<Arc<str>>);
+
 /// The other side of one cluster.
 #[derive(Debug, Default)]
 struct Side {
@@ -36,7 +39,7 @@ struct Side {
     /// All that have joined.
     instances: BTreeSet<InstanceId>,
     /// Places that were chosen and not taken yet, by group and capacity provider.
-    chosen: BTreeMap<(Arc<str>, Option<Arc<str>>), VecDeque<Chosen>>,
+    chosen: BTreeMap<Askers, VecDeque<Chosen>>,
     /// By task: where it is here; `None` where it has no place.
     places: BTreeMap<TaskId, Option<Place>>,
     /// By task: where it was before another scheduler began.
@@ -125,7 +128,8 @@ impl Other {
                 side.replica.apply(Event::Instance(spec))?;
             }
             Event::InstanceLeaves { instance } => {
-                let here = side.places.values_mut().filter(|place| place.as_ref().is_some_and(|one| one.instance == instance));
+                let here =
+                    side.places.values_mut().filter(|place| place.as_ref().is_some_and(|one| one.instance == instance));
                 for place in here {
                     if let Some(gone) = place.take() {
                         self.other.tally.release(instance, amounts(&gone.reserved));
@@ -234,9 +238,8 @@ impl Side {
             },
         };
         let fleet = &mut self.replica.fleet;
-        let place = place.filter(|place| {
-            fleet.idx(place.instance).is_some_and(|idx| fleet.can_hold(idx, &place.reserved))
-        });
+        let place =
+            place.filter(|place| fleet.idx(place.instance).is_some_and(|idx| fleet.can_hold(idx, &place.reserved)));
         if let Some(place) = &place
             && let Some(idx) = fleet.idx(place.instance)
         {
@@ -248,14 +251,21 @@ impl Side {
 
     fn take_chosen(&mut self, logged: InstanceId, group: &Arc<str>) -> Option<Chosen> {
         let of_group = self.chosen.iter_mut().filter(|((of, _), _)| of == group);
-        of_group.filter_map(|(_, chosen)| {
-            let at = chosen.iter().position(|one| one.logged == logged)?;
-            chosen.remove(at)
-        }).next()
+        of_group
+            .filter_map(|(_, chosen)| {
+                let at = chosen.iter().position(|one| one.logged == logged)?;
+                chosen.remove(at)
+            })
+            .next()
     }
 
     /// The place the log has, where there is room for the task here.
-    fn room_for(&mut self, instance: InstanceId, group: &Arc<str>, reserved: &Reserved) -> Result<Option<Place>, String> {
+    fn room_for(
+        &mut self,
+        instance: InstanceId,
+        group: &Arc<str>,
+        reserved: &Reserved,
+    ) -> Result<Option<Place>, String> {
         let idx = self.replica.idx(instance)?;
         let demand = Demand {
             cpu_units: reserved.cpu_units,

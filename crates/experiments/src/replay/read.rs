@@ -54,7 +54,9 @@ impl Lines {
             return line.map(Some).map_err(|error| self.error(format!("expected a decision: {error}")));
         }
         let header: Header = serde_json::from_str(text).map_err(|error| {
-            self.error(format!("expected the header of a decision log, {{\"plimsollDecisionLog\":{VERSION},...}}: {error}"))
+            self.error(format!(
+                "expected the header of a decision log, {{\"plimsollDecisionLog\":{VERSION},...}}: {error}"
+            ))
         })?;
         let version = header.plimsoll_decision_log;
         if version != VERSION {

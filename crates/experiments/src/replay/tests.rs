@@ -66,7 +66,8 @@ fn log() -> Vec<Event> {
 
 fn texts(events: &[Event]) -> Vec<String> {
     let header = json!({ "plimsollDecisionLog": VERSION, "server": "0" }).to_string();
-    let line = |(at, event): (usize, &Event)| json!({ "at": at * 1_000, "cluster": CLUSTER, "event": event }).to_string();
+    let line =
+        |(at, event): (usize, &Event)| json!({ "at": at * 1_000, "cluster": CLUSTER, "event": event }).to_string();
     std::iter::once(header).chain(events.iter().enumerate().map(line)).collect()
 }
 
@@ -142,7 +143,11 @@ fn a_bad_line_is_named_with_what_was_expected() {
     let elsewhere = json!({ "at": 1, "cluster": "other", "event": placed }).to_string();
     for (at, text, expected) in [
         (0, "{}".to_owned(), "log:1: expected the header of a decision log"),
-        (0, "{\"plimsollDecisionLog\":9,\"server\":\"x\"}".to_owned(), "log:1: expected a decision log of version 1, found version 9"),
+        (
+            0,
+            "{\"plimsollDecisionLog\":9,\"server\":\"x\"}".to_owned(),
+            "log:1: expected a decision log of version 1, found version 9",
+        ),
         (2, "{\"at\":1".to_owned(), "log:3: expected a decision: EOF"),
         (2, line(json!({ "instance": { "id": 3 } })), "log:3: expected a decision: unknown field `id`"),
         (2, line(json!("begin")), "log:3: expected a decision: unknown variant `begin`"),

@@ -95,8 +95,9 @@ impl World {
         let demand = Demand {
             cpu_units: [100, 900][self.rng.random_range(0..2usize)],
             memory_mib: [64, 1_500][self.rng.random_range(0..2usize)],
-            ports: [vec![], vec![], vec![PortClaim { protocol: Protocol::Tcp, port: 80 }]][self.rng.random_range(0..3usize)]
-                .clone(),
+            ports: [vec![], vec![], vec![PortClaim { protocol: Protocol::Tcp, port: 80 }]]
+                [self.rng.random_range(0..3usize)]
+            .clone(),
             gpus: [0, 0, 1, 2][self.rng.random_range(0..4usize)],
         };
         let member_of = [vec![], vec![Arc::clone(&self.expression)]][self.rng.random_range(0..2usize)].clone();

@@ -34,8 +34,7 @@ impl PolicySpec {
             }
         }
         let mut spec = PolicySpec { text: text.to_owned(), name: name.to_owned(), options: read, expects_tasks: false };
-        let largest =
-            Largest { cpu_milli: AMOUNT_MAX, memory_mib: AMOUNT_MAX, gpu_milli: 16 * u32::from(WHOLE_GPU) };
+        let largest = Largest { cpu_milli: AMOUNT_MAX, memory_mib: AMOUNT_MAX, gpu_milli: 16 * u32::from(WHOLE_GPU) };
         let largest = largest.to_powers_of_two();
         spec.build(largest, &[ONE_GPU])?;
         let without = registry::choose(&spec.name, &spec.options, &Context { largest, typical: &[] });
@@ -102,7 +101,10 @@ mod tests {
             ("power-of-k?samples", "policy \"power-of-k?samples\": expected NAME or NAME?OPTION=VALUE&OPTION=VALUE"),
             ("best-fit?truncate=1&truncate=2", "each option once"),
             ("best-fit?dimensions=disk", "expected a list without repetition of \"cpu\", \"memory\", \"gpu\""),
-            ("best-fit?node_order=name", "policy best-fit has no option \"node_order\", expected dimensions, truncate, "),
+            (
+                "best-fit?node_order=name",
+                "policy best-fit has no option \"node_order\", expected dimensions, truncate, ",
+            ),
         ] {
             let error = PolicySpec::parse(text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");

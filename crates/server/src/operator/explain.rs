@@ -30,7 +30,8 @@ pub(super) async fn explain(context: Context, request: &ExplainRequest) -> Resul
     let named = if request.instances_max == 0 { INSTANCES_NAMED } else { request.instances_max };
     let limit = Limit(named as usize);
     let subject = request.subject.as_ref();
-    let subject = subject.ok_or_else(|| ApiError::invalid_parameter("subject is missing: a service, task or request."))?;
+    let subject =
+        subject.ok_or_else(|| ApiError::invalid_parameter("subject is missing: a service, task or request."))?;
     if let Asked::Request(ecs) = subject {
         let operation = operation("explanation", &EXPLAINED, &ecs.operation)?;
         let shown = Shown::nothing();
@@ -77,7 +78,7 @@ fn reply(explained: &Explained, named: usize, image: &Image) -> ExplainReply {
     let tasks = explained.tasks.iter().map(|one| TaskStanding {
         task: one.task.id.to_string(),
         task_definition: one.task.definition.to_string(),
-        instance: Some(instance(one.task.instance, image)),
+        instance: one.task.instance.map(|id| instance(id, image)),
         last_status: one.task.last_status.as_str().to_owned(),
         desired_status: one.task.desired_status.as_str().to_owned(),
         created_at_ms: u64::try_from(one.task.created_at.as_millis()).unwrap_or(0),

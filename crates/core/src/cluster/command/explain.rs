@@ -9,7 +9,7 @@ use crate::command::{CreateService, RunTask, StrategyChoice, UpdateService};
 use crate::explain::{Asked, Explain, Explained, Needs, Subject, TaskStanding};
 use crate::{Command, CommandError, Output, shares};
 use plimsoll_model::{
-    CapacityProviderStrategyItem, LaunchType, PlacementConstraint, PlacementStrategy, SchedulingStrategy, Service,
+    CapacityProviderStrategyItem, InstanceId, LaunchType, PlacementConstraint, PlacementStrategy, SchedulingStrategy, Service,
     ServiceName, ServiceStatus, Task, TaskDefinition, TaskId,
 };
 use plimsoll_placement::{Explanation, TaskWasLive, demand};
@@ -128,10 +128,11 @@ impl ClusterCore {
         let task = known.ok_or(CommandError::TaskNotFound { task: id })?;
         let definition = Arc::clone(&self.derived.definitions.get(&task.definition).definition);
         let service = task.service.as_ref().and_then(|name| self.image.services.get(name)).cloned();
-        let (constraints, strategies) = match &service {
-            Some(row) => (row.placement_constraints.clone(), row.placement_strategy.clone()),
+        let (constraints, strategies) = match (&service, &task.waiting) {
+            (None, Some(waiting)) => (waiting.placement_constraints.clone(), waiting.placement_strategy.clone()),
+            (Some(row), _) => (row.placement_constraints.clone(), row.placement_strategy.clone()),
             // What RunTask was told besides is not kept.
-            None => (Vec::new(), Vec::new()),
+            (None, None) => (Vec::new(), Vec::new()),
         };
         let mut needs = self.needs(&definition, &constraints, strategies)?;
         needs.demand = demand(&definition, task.overrides.as_deref());
@@ -140,13 +141,18 @@ impl ClusterCore {
         let mut blueprint = of_task(&task, definition);
         blueprint.group = Arc::clone(&task.group);
         let question = Question { blueprint, needs, shares: vec![(provider, 1)] };
-        Ok(self.without(&task, |core| core.answer(question, most, vec![Arc::clone(&task)])))
+        let tasks = vec![Arc::clone(&task)];
+        Ok(match task.instance {
+            Some(instance) => self.without(&task, instance, |core| core.answer(question, most, tasks)),
+            // It waits for a place.
+            None => self.answer(question, most, tasks),
+        })
     }
 
     /// What would be answered if the task were not there. The fleet is the same afterwards.
-    fn without<T>(&mut self, task: &Task, ask: impl FnOnce(&mut Self) -> T) -> T {
+    fn without<T>(&mut self, task: &Task, instance: InstanceId, ask: impl FnOnce(&mut Self) -> T) -> T {
         let fleet = self.derived.fleet.off_the_record();
-        let idx = fleet.idx(task.instance).expect("an instance keeps its place while it has tasks");
+        let idx = fleet.idx(instance).expect("an instance keeps its place while it has tasks");
         let group = fleet.find_group(&task.group).expect("a group keeps its place while it has tasks");
         let was_live = if task.is_live() { TaskWasLive::Yes } else { TaskWasLive::No };
         fleet.remove_task(idx, group, &task.reserved, was_live);
@@ -205,7 +211,7 @@ fn named(blueprint: &Blueprint, needs: &Requirements) -> Needs {
 fn standing(task: Arc<Task>, asks: &[Asked]) -> TaskStanding {
     let is_its = |ask: &&Asked| ask.capacity_provider.is_none() || ask.capacity_provider == task.capacity_provider;
     let position = |explanation: &Explanation| {
-        let at = explanation.candidates.iter().position(|candidate| candidate.instance == task.instance)?;
+        let at = explanation.candidates.iter().position(|candidate| Some(candidate.instance) == task.instance)?;
         u32::try_from(at + 1).ok()
     };
     let rank = asks.iter().find(is_its).and_then(|ask| position(&ask.explanation));

@@ -64,7 +64,8 @@ impl ClusterCore {
             let mut sets = self.task_sets_of(&service.name).into_iter();
             sets.rfind(|set| set.status != DeploymentStatus::Draining)
         };
-        let found = if service.controller == DeploymentController::External { primary.or_else(newest) } else { primary };
+        let found =
+            if service.controller == DeploymentController::External { primary.or_else(newest) } else { primary };
         let none = || CommandError::InvalidParameter(format!("service {} has no tasks to place", service.name));
         Ok(Pass::over(Arc::clone(service), found.ok_or_else(none)?))
     }

@@ -10,6 +10,7 @@ mod found_by_simulation;
 mod harness;
 mod history;
 mod provisioning;
+mod policy;
 mod rehearsal;
 mod rollout_model;
 mod rollout_table;

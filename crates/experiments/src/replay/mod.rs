@@ -22,6 +22,9 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Tasks of one request, far beyond what a step of a scheduler places.
+const TASKS_MAX: u32 = 1_000_000;
+
 /// What a scheduler knew of a cluster.
 #[derive(Debug, Default)]
 struct Replica {
@@ -51,7 +54,11 @@ impl Replica {
         Some(rng)
     }
 
+    /// The expressions of a request that can be one.
     fn expressions(&mut self, asked: &Asked) -> Result<Vec<Arc<Expression>>, String> {
+        if asked.count > TASKS_MAX {
+            return Err(format!("expected a request for at most {TASKS_MAX} tasks, found {}", asked.count));
+        }
         let mut expressions = Vec::with_capacity(asked.member_of.len());
         for text in &asked.member_of {
             if !self.parsed.contains_key(text) {

@@ -295,6 +295,7 @@ impl Side {
         let fleet = &mut self.replica.fleet;
         if let Some(Some(place)) = self.places.get(&task)
             && let (Some(idx), Some(group)) = (fleet.idx(place.instance), fleet.find_group(group))
+            && fleet.live_tasks(idx, group) > 0
         {
             fleet.task_stopping(idx, group);
         }

@@ -123,13 +123,13 @@ impl Boards {
     }
 
     /// An instance changed; `registered` is what it has where that may have changed too, as it may at every
-    /// [`Changed::Spec`].
+    /// [`Changed::Spec`] and [`Changed::Gone`].
     pub fn note(&mut self, idx: InstanceIdx, changed: Changed, registered: impl FnOnce() -> Option<Registered>) {
         // Without a roster everything is looked at anyway.
         if self.roster.is_empty() {
             return;
         }
-        if changed == Changed::Spec {
+        if matches!(changed, Changed::Spec | Changed::Gone) {
             let now = registered();
             let before = self.registered.get(idx.at()).copied().flatten();
             if before.is_some() != now.is_some() {

@@ -69,7 +69,11 @@ fn a_request_is_explained_as_it_would_be_carried_out() {
 
     match world.command(command).unwrap() {
         Output::Tasks { tasks, failures } => {
-            assert_eq!(tasks.iter().filter_map(|task| task.instance).collect::<Vec<_>>(), [free], "as it was explained");
+            assert_eq!(
+                tasks.iter().filter_map(|task| task.instance).collect::<Vec<_>>(),
+                [free],
+                "as it was explained"
+            );
             assert_eq!(failures.len(), 3);
         }
         other => panic!("tasks, not {other:?}"),

@@ -37,7 +37,7 @@ fn serve(world: &mut World, name: &str, strategies: Vec<PlacementStrategy>) -> B
 fn places(world: &World, name: &str) -> BTreeSet<InstanceId> {
     let is_its = |service: &plimsoll_model::ServiceName| service.to_string() == name;
     let tasks = world.committed.tasks.values().filter(|task| task.is_live());
-    tasks.filter(|task| task.service.as_ref().is_some_and(is_its)).map(|task| task.instance).collect()
+    tasks.filter(|task| task.service.as_ref().is_some_and(is_its)).filter_map(|task| task.instance).collect()
 }
 
 #[test]

@@ -9,8 +9,8 @@ use crate::command::{CreateService, RunTask, StrategyChoice, UpdateService};
 use crate::explain::{Asked, Explain, Explained, Needs, Subject, TaskStanding};
 use crate::{Command, CommandError, Output, shares};
 use plimsoll_model::{
-    CapacityProviderStrategyItem, InstanceId, LaunchType, PlacementConstraint, PlacementStrategy, SchedulingStrategy, Service,
-    ServiceName, ServiceStatus, Task, TaskDefinition, TaskId,
+    CapacityProviderStrategyItem, InstanceId, LaunchType, PlacementConstraint, PlacementStrategy, SchedulingStrategy,
+    Service, ServiceName, ServiceStatus, Task, TaskDefinition, TaskId,
 };
 use plimsoll_placement::{Explanation, TaskWasLive, demand};
 use std::collections::BTreeMap;

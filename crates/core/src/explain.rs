@@ -75,7 +75,7 @@ pub struct ServiceStanding {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Waits {
-    /// Tasks failed to start; the next one is not tried sooner (SVC-28).
+    /// Tasks failed to start; the next one is not tried sooner (SVC-23).
     BackOff { for_ms: u64 },
     /// As many tasks as `maximumPercent` allows are there (DEP-13).
     MaximumPercent { tasks: u32, most: u32 },

@@ -38,6 +38,24 @@ pub fn run(options: &Options) -> Result<()> {
     summary.step("layers", || layers::check(&root))?;
     summary.step("rules are explained", || rules::check(&root))?;
     summary.step("codegen is fresh", || crate::codegen::run(&crate::codegen::Args::check()))?;
+    summary.step("lock files", || {
+        // Those of the workspaces that are built on demand: a dependency of ours that is new to them makes them old.
+        let fresh = |manifest| {
+            cargo(Step::cargo([
+                "metadata",
+                "--locked",
+                "--quiet",
+                "--format-version",
+                "1",
+                "--manifest-path",
+                manifest,
+            ]))
+            .output()
+            .map(drop)
+        };
+        fresh("benches/Cargo.toml")?;
+        fresh("crates/python/Cargo.toml")
+    })?;
     summary.step("clippy", || {
         cargo(Step::cargo(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])).run()
     })?;

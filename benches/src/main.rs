@@ -18,6 +18,12 @@ use std::str::FromStr;
 
 const SIZES: [u32; 4] = [100, 1_000, 10_000, 100_000];
 
+const USAGE: &str = "\
+plimsoll-benches tables [--sizes 100,1000,...]        every setting at every size; targets; the plain definition beside it
+plimsoll-benches one SETTING [--sizes ...] [--groups N]  one setting, such as \"zones, instances\"
+plimsoll-benches memory [--instances N]                bytes per instance, per task, per instance of a view
+plimsoll-benches equality [--operations N] [--seed N]  the engine against the plain definition";
+
 fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("tables") => tables(&option("--sizes").unwrap_or(SIZES.to_vec())),
@@ -29,7 +35,11 @@ fn main() {
         Some("one") => {
             one(option("--sizes").unwrap_or(SIZES.to_vec()), option("--groups").map_or(1, |all: Vec<usize>| all[0]))
         }
-        other => panic!("expected tables, memory, equality or one, not {other:?}"),
+        Some("--help" | "-h" | "help") => println!("{USAGE}"),
+        other => {
+            eprintln!("{}\n\n{USAGE}", other.map_or("what?".to_owned(), |word| format!("no bench is called {word:?}")));
+            std::process::exit(2);
+        }
     }
 }
 

@@ -223,6 +223,30 @@ pub struct UpdateService {
     pub echo: Map<String, Value>,
 }
 
+impl UpdateService {
+    /// One that changes nothing.
+    pub fn unchanged(service: ServiceName) -> Self {
+        UpdateService {
+            service,
+            definition: None,
+            desired_count: None,
+            capacity_provider_strategy: None,
+            maximum_percent: None,
+            minimum_healthy_percent: None,
+            circuit_breaker: None,
+            placement_constraints: None,
+            placement_strategy: None,
+            health_check_grace_period_seconds: None,
+            availability_zone_rebalancing: None,
+            propagate_tags: None,
+            enable_ecs_managed_tags: None,
+            enable_execute_command: None,
+            force_new_deployment: false,
+            echo: Map::new(),
+        }
+    }
+}
+
 /// Both switches come together; what is absent beside them stays.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CircuitBreakerUpdate {

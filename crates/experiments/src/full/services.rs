@@ -96,22 +96,8 @@ pub(super) fn create(service: &Service, setup: &FullSetup) -> CreateService {
 
 pub(super) fn roll_out(service: &Service) -> UpdateService {
     UpdateService {
-        service: service.name.clone(),
         definition: Some(Arc::clone(&service.revisions[1])),
-        desired_count: None,
-        capacity_provider_strategy: None,
-        maximum_percent: None,
-        minimum_healthy_percent: None,
-        circuit_breaker: None,
-        placement_constraints: None,
-        placement_strategy: None,
-        health_check_grace_period_seconds: None,
-        availability_zone_rebalancing: None,
-        propagate_tags: None,
-        enable_ecs_managed_tags: None,
-        enable_execute_command: None,
-        force_new_deployment: false,
-        echo: Map::new(),
+        ..UpdateService::unchanged(service.name.clone())
     }
 }
 

@@ -8,7 +8,6 @@ mod tagging;
 mod tasks;
 
 pub(super) use instances::put_attribute;
-pub(super) use services::unchanged;
 
 use super::node::ZONE;
 use super::{Event, World};

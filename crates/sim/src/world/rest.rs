@@ -2,12 +2,11 @@
 //! possible, and the world must come to rest in bounded time.
 
 use super::World;
-use super::client::unchanged;
 use super::clock::true_ms;
 use super::node::NODE_CPU_UNITS;
 use crate::invariants::rest;
 use crate::violation::{Broken, require};
-use plimsoll_core::command::{CircuitBreakerUpdate, Command};
+use plimsoll_core::command::{CircuitBreakerUpdate, Command, UpdateService};
 use plimsoll_model::{
     DeploymentController, Instance, InstanceId, InstanceStatus, RolloutState, SchedulingStrategy, Service,
     ServiceStatus, TaskDefinition, Timestamp,
@@ -280,7 +279,7 @@ impl World {
             return Command::DeleteService { service: service.name.clone(), force: false };
         }
         *cpu_left -= cpu;
-        let mut update = unchanged(service.name.clone());
+        let mut update = UpdateService::unchanged(service.name.clone());
         let primary = self.control.committed.primary_deployment(&service.name);
         update.force_new_deployment =
             primary.is_some_and(|one| one.rollout_state == RolloutState::Failed || one.next_start_at.is_some());
@@ -304,7 +303,7 @@ impl World {
     }
 
     fn repair(&mut self, service: &Service, room: &Room, port_is_free: &mut bool) -> Command {
-        let mut update = unchanged(service.name.clone());
+        let mut update = UpdateService::unchanged(service.name.clone());
         let named = service.definition.as_ref();
         let mut definition = named.and_then(|id| self.definitions.get(id)).map(Arc::clone);
         let holds_port = |definition: &TaskDefinition| definition.id.family.as_str() == "port";

@@ -3,7 +3,7 @@
 use super::rest::can_move;
 use super::{Event, World};
 use crate::violation::{Broken, require};
-use plimsoll_core::command::{Command, CreateTaskSet, Output};
+use plimsoll_core::command::{Command, CreateTaskSet, Output, UpdateService};
 use plimsoll_model::{
     ClientToken, Deployment, DeploymentController, DeploymentId, DeploymentStatus, InstanceStatus, LaunchType, Scale,
     Service, ServiceName, Task,
@@ -116,7 +116,7 @@ impl World {
         let delete =
             |row: &Arc<Deployment>| Command::DeleteTaskSet { service: name.clone(), task_set: row.id, force: true };
         let mut repairs: Vec<Command> = hopeless.into_iter().map(delete).collect();
-        let mut update = super::client::unchanged(name.clone());
+        let mut update = UpdateService::unchanged(name.clone());
         update.desired_count = Some(desired);
         update.placement_constraints = Some(Vec::new());
         repairs.push(Command::UpdateService(Box::new(update)));

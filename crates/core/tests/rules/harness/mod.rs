@@ -238,24 +238,7 @@ pub fn create_service(
 }
 
 pub fn update_service(name: &str) -> plimsoll_core::command::UpdateService {
-    plimsoll_core::command::UpdateService {
-        service: ServiceName::parse(name).unwrap(),
-        definition: None,
-        desired_count: None,
-        capacity_provider_strategy: None,
-        maximum_percent: None,
-        minimum_healthy_percent: None,
-        circuit_breaker: None,
-        placement_constraints: None,
-        placement_strategy: None,
-        health_check_grace_period_seconds: None,
-        availability_zone_rebalancing: None,
-        propagate_tags: None,
-        enable_ecs_managed_tags: None,
-        enable_execute_command: None,
-        force_new_deployment: false,
-        echo: serde_json::Map::new(),
-    }
+    plimsoll_core::command::UpdateService::unchanged(ServiceName::parse(name).unwrap())
 }
 
 pub fn launch() -> plimsoll_core::command::TaskLaunch {

@@ -54,7 +54,7 @@ impl World {
     }
 
     pub(super) fn update_service(&mut self) -> Option<Command> {
-        let mut update = unchanged(self.some_service_name());
+        let mut update = UpdateService::unchanged(self.some_service_name());
         match self.dice.client.below(7) {
             0 | 1 => update.definition = Some(self.some_definition()),
             2 | 3 => update.desired_count = Some(self.dice.client.small(self.swarm.desired_max)),
@@ -118,26 +118,5 @@ pub(super) fn some_circuit_breaker(dice: &mut Dice) -> CircuitBreakerUpdate {
         rollback: dice.permille(750),
         threshold: threshold.filter(|_| dice.permille(600)),
         reset_on_healthy_task: Some(dice.permille(700)),
-    }
-}
-
-pub(in crate::world) fn unchanged(service: ServiceName) -> UpdateService {
-    UpdateService {
-        service,
-        definition: None,
-        desired_count: None,
-        capacity_provider_strategy: None,
-        maximum_percent: None,
-        minimum_healthy_percent: None,
-        circuit_breaker: None,
-        placement_constraints: None,
-        placement_strategy: None,
-        health_check_grace_period_seconds: None,
-        availability_zone_rebalancing: None,
-        propagate_tags: None,
-        enable_ecs_managed_tags: None,
-        enable_execute_command: None,
-        force_new_deployment: false,
-        echo: Map::new(),
     }
 }

@@ -169,6 +169,27 @@ def dev(programs, tmp_path, runtime):
 
 
 @pytest.fixture
+def two_zones(programs, tmp_path):
+    """A server that wants keys, its signed client, and one simulated node in each of the zones a and b."""
+    keys = tmp_path / "keys"
+    keys.write_text("AKIDZONES secretofzones\n")
+    server = programs(
+        "server", "--database-url", f"sqlite://{tmp_path}/plimsoll.db", "--region", REGION, "--keys-file", str(keys)
+    )
+    server.signed = client_of(server.endpoint, "AKIDZONES", "secretofzones")
+    server.signed.create_cluster()
+    for name, zone in (("one", "a"), ("two", "b")):
+        programs(
+            "agent", "--server", server.endpoint, "--keys-file", str(keys), "--simulate", "1", "--cpu", "1024",
+            "--memory", "1024", "--attribute", f"ecs.availability-zone={zone}", name=f"agent-{name}",
+        )
+    listed = lambda: server.signed.list_container_instances()["containerInstanceArns"]
+    wait_for("both nodes have joined", lambda: len(listed()) == 2)
+    server.keys = str(keys)
+    return server
+
+
+@pytest.fixture
 def database(tmp_path):
     """A fresh Postgres database on the server that the tests were given."""
     assert POSTGRES, "set PLIMSOLL_TEST_POSTGRES_URL, as cargo xtask ci does"

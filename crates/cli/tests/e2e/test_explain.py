@@ -3,29 +3,7 @@
 import json
 import subprocess
 
-import pytest
-
-from conftest import PLIMSOLL, REGION, client_of, container, register, service_of, tasks_of, wait_for, wait_stable
-
-
-@pytest.fixture
-def server(programs, tmp_path):
-    keys = tmp_path / "keys"
-    keys.write_text("AKIDPLAN secretofplan\n")
-    server = programs(
-        "server", "--database-url", f"sqlite://{tmp_path}/plimsoll.db", "--region", REGION, "--keys-file", str(keys)
-    )
-    server.signed = client_of(server.endpoint, "AKIDPLAN", "secretofplan")
-    server.signed.create_cluster()
-    for name, zone in (("one", "a"), ("two", "b")):
-        programs(
-            "agent", "--server", server.endpoint, "--keys-file", str(keys), "--simulate", "1", "--cpu", "1024",
-            "--memory", "1024", "--attribute", f"ecs.availability-zone={zone}", name=f"agent-{name}",
-        )
-    listed = lambda: server.signed.list_container_instances()["containerInstanceArns"]
-    wait_for("both nodes have joined", lambda: len(listed()) == 2)
-    server.keys = str(keys)
-    return server
+from conftest import PLIMSOLL, REGION, container, register, service_of, tasks_of, wait_for, wait_stable
 
 
 def explain(server, *arguments, keys=True, given="", env=None):
@@ -48,8 +26,8 @@ def zones(server):
     return {one["containerInstanceArn"].rsplit("/", 1)[1]: zone(one) for one in described}
 
 
-def test_a_request_is_explained_as_it_then_goes(server):
-    ecs = server.signed
+def test_a_request_is_explained_as_it_then_goes(two_zones):
+    ecs = two_zones.signed
     register(ecs, "big", [container(cpu=700)])
     expression = "attribute:ecs.availability-zone == a"
     request = {
@@ -58,7 +36,7 @@ def test_a_request_is_explained_as_it_then_goes(server):
         "placementStrategy": [{"type": "binpack", "field": "cpu"}],
         "placementConstraints": [{"type": "memberOf", "expression": expression}],
     }
-    said = explained(server, "--operation", "RunTask", "--input", "-", given=json.dumps(request))
+    said = explained(two_zones, "--operation", "RunTask", "--input", "-", given=json.dumps(request))
     [ask] = said["asks"]
     assert (ask["count"], ask["placed"], ask["instances"], ask["takers"]) == (2, 1, 2, 1)
     assert ask["chain"] == ["binpack(cpu)"]
@@ -74,24 +52,24 @@ def test_a_request_is_explained_as_it_then_goes(server):
     [task] = answer["tasks"]
     assert task["containerInstanceArn"].rsplit("/", 1)[1] == candidate["instance"]["containerInstance"]
     # What RunTask says of each instance is what the explanation says of it.
-    said = explained(server, "--operation", "RunTask", "--input", "-", given=json.dumps(request))
+    said = explained(two_zones, "--operation", "RunTask", "--input", "-", given=json.dumps(request))
     [ask] = said["asks"]
     failures = {one["arn"].rsplit("/", 1)[1]: one["reason"] for one in answer["failures"]}
     assert failures == {one["instance"]["containerInstance"]: one["reason"] for one in ask["refusals"]}
     assert ask["takers"] == 0 and len(failures) == 2
-    text = explain(server, "--operation", "RunTask", "--input", "-", given=json.dumps(request))
+    text = explain(two_zones, "--operation", "RunTask", "--input", "-", given=json.dumps(request))
     assert "0 of 2 find a place; 0 of 2 instances take one, 2 refuse" in text.stdout
     assert expression in text.stdout and "\x1b" not in text.stdout
     lengths = {len(line) for line in text.stdout.splitlines() if line.startswith(("│", "┌", "└", "╞"))}
     assert len(lengths) == 1, "the table lines up"
 
 
-def test_a_service_says_where_it_is_and_what_it_misses(server):
-    ecs = server.signed
+def test_a_service_says_where_it_is_and_what_it_misses(two_zones):
+    ecs = two_zones.signed
     register(ecs, "web", [container(cpu=400)])
     ecs.create_service(serviceName="web", taskDefinition="web", desiredCount=2)
     wait_stable(ecs, "web")
-    said = explained(server, "web")
+    said = explained(two_zones, "web")
     assert (said["service"]["desiredCount"], said["service"]["missingCount"]) == (2, 0)
     assert sorted(one["instance"]["availabilityZone"] for one in said["tasks"]) == ["a", "b"]
     assert {one["rank"] for one in said["tasks"]} == {1, 2}
@@ -102,27 +80,27 @@ def test_a_service_says_where_it_is_and_what_it_misses(server):
         "the service says what is missing",
         lambda: next((one["message"] for one in service_of(ecs, "web")["events"] if "unable to place" in one["message"]), None),
     )
-    said = explained(server, service_of(ecs, "web")["serviceArn"])
+    said = explained(two_zones, service_of(ecs, "web")["serviceArn"])
     [ask] = said["asks"]
     assert (said["service"]["missingCount"], ask["placed"], ask["takers"]) == (3, 0, 0)
     assert ask["closest"]["reason"] == "RESOURCE:CPU" and ask["closest"]["missing"]["cpu"] == 176
     closest = ask["closest"]["instance"]["containerInstance"]
     assert f"(container-instance {closest}) has insufficient CPU units available." in message
-    text = explain(server, "web").stdout
+    text = explain(two_zones, "web").stdout
     assert "service web: 7 desired, 4 running, 0 pending, 3 to be started" in text
     assert "takes no more" in text and "it lacks 176 CPU units" in text
 
     task = tasks_of(ecs, serviceName="web")[0]
-    said = explained(server, "--task", task["taskArn"])
+    said = explained(two_zones, "--task", task["taskArn"])
     [standing] = said["tasks"]
     assert standing["instance"]["containerInstance"] == task["containerInstanceArn"].rsplit("/", 1)[1]
     assert standing["rank"] == 1, "without it, its instance is the only one with room"
     assert said["asks"][0]["takers"] == 1
-    assert zones(server)[standing["instance"]["containerInstance"]] == standing["instance"]["availabilityZone"]
+    assert zones(two_zones)[standing["instance"]["containerInstance"]] == standing["instance"]["availabilityZone"]
 
 
-def test_what_is_refused(server):
-    register(server.signed, "web", [container(cpu=128)])
+def test_what_is_refused(two_zones):
+    register(two_zones.signed, "web", [container(cpu=128)])
     for arguments, given, expected in [
         (["nothing"], "", "ServiceNotFoundException"),
         (["--task", "0" * 32], "", "The referenced task was not found"),
@@ -135,12 +113,12 @@ def test_what_is_refused(server):
         (["--operation", "UpdateService", "--input", "-"], '{"service": "none"}', "ServiceNotFoundException"),
         (["--operation", "CreateService", "--input", "-"], '{"serviceName": "no/name"}', "InvalidParameterException"),
     ]:
-        refused = explain(server, *arguments, given=given)
+        refused = explain(two_zones, *arguments, given=given)
         assert refused.returncode == 1 and expected in refused.stderr, (arguments, refused)
-    unsigned = explain(server, "web", keys=False)
+    unsigned = explain(two_zones, "web", keys=False)
     assert unsigned.returncode == 1 and "--keys-file" in unsigned.stderr
     created = explained(
-        server, "--operation", "CreateService", "--input", "-",
+        two_zones, "--operation", "CreateService", "--input", "-",
         given=json.dumps({"serviceName": "new", "taskDefinition": "web", "desiredCount": 3}),
     )
-    assert created["asks"][0]["placed"] == 3 and not server.signed.list_services()["serviceArns"]
+    assert created["asks"][0]["placed"] == 3 and not two_zones.signed.list_services()["serviceArns"]

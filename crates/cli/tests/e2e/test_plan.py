@@ -3,29 +3,7 @@
 import json
 import subprocess
 
-import pytest
-
-from conftest import PLIMSOLL, REGION, client_of, container, register, service_of, tasks_of, wait_for, wait_stable
-
-
-@pytest.fixture
-def server(programs, tmp_path):
-    keys = tmp_path / "keys"
-    keys.write_text("AKIDPLAN secretofplan\n")
-    server = programs(
-        "server", "--database-url", f"sqlite://{tmp_path}/plimsoll.db", "--region", REGION, "--keys-file", str(keys)
-    )
-    server.signed = client_of(server.endpoint, "AKIDPLAN", "secretofplan")
-    server.signed.create_cluster()
-    for name, zone in (("one", "a"), ("two", "b")):
-        programs(
-            "agent", "--server", server.endpoint, "--keys-file", str(keys), "--simulate", "1", "--cpu", "1024",
-            "--memory", "1024", "--attribute", f"ecs.availability-zone={zone}", name=f"agent-{name}",
-        )
-    listed = lambda: server.signed.list_container_instances()["containerInstanceArns"]
-    wait_for("both nodes have joined", lambda: len(listed()) == 2)
-    server.keys = str(keys)
-    return server
+from conftest import PLIMSOLL, REGION, container, register, service_of, tasks_of, wait_stable
 
 
 def plan(server, *arguments, keys=True):
@@ -34,8 +12,8 @@ def plan(server, *arguments, keys=True):
     return subprocess.run(command, capture_output=True, text=True, timeout=30)
 
 
-def test_a_plan_is_what_happens(server):
-    ecs = server.signed
+def test_a_plan_is_what_happens(two_zones):
+    ecs = two_zones.signed
     register(ecs, "web", [container(cpu=128)])
     register(ecs, "web", [container(cpu=256)])
     bounds = {"minimumHealthyPercent": 50, "maximumPercent": 150}
@@ -47,7 +25,7 @@ def test_a_plan_is_what_happens(server):
     wait_stable(ecs, "web")
     before = {task["taskArn"] for task in tasks_of(ecs, serviceName="web")}
 
-    shown = plan(server, "web", "--task-definition", "web:2", "--json")
+    shown = plan(two_zones, "web", "--task-definition", "web:2", "--json")
     assert shown.returncode == 0, shown.stderr
     planned = json.loads(shown.stdout)
     assert planned["outcome"] == "STEADY"
@@ -59,7 +37,7 @@ def test_a_plan_is_what_happens(server):
     assert {task["taskArn"] for task in tasks_of(ecs, serviceName="web")} == before, "nothing has happened"
     assert service_of(ecs, "web")["taskDefinition"].endswith("web:1")
 
-    text = plan(server, "web", "--task-definition", "web:2")
+    text = plan(two_zones, "web", "--task-definition", "web:2")
     assert text.returncode == 0 and "4 tasks start, 4 stop; the service is steady then." in text.stdout, text
 
     ecs.update_service(service="web", taskDefinition="web:2")
@@ -69,13 +47,13 @@ def test_a_plan_is_what_happens(server):
     assert not before & {task["taskArn"] for task in running}
 
 
-def test_what_would_be_in_the_way(server, tmp_path):
-    ecs = server.signed
+def test_what_would_be_in_the_way(two_zones, tmp_path):
+    ecs = two_zones.signed
     register(ecs, "web", [container(cpu=128)])
     register(ecs, "big", [container(cpu=2048)])
     ecs.create_service(serviceName="web", taskDefinition="web", desiredCount=2)
     wait_stable(ecs, "web")
-    blocked = plan(server, "web", "--task-definition", "big")
+    blocked = plan(two_zones, "web", "--task-definition", "big")
     assert blocked.returncode == 1
     assert "insufficient CPU units" in blocked.stdout and "would not come to its end" in blocked.stderr
 
@@ -87,20 +65,20 @@ def test_what_would_be_in_the_way(server, tmp_path):
         (["web", "--region", "mars-north-1"], f"this server is '{REGION}'"),
         (["--operation", "RunTask", "--input", "-"], "There is no plan for 'RunTask'"),
     ]:
-        command = [PLIMSOLL, "plan", "--server", server.endpoint, "--keys-file", server.keys, *arguments]
+        command = [PLIMSOLL, "plan", "--server", two_zones.endpoint, "--keys-file", two_zones.keys, *arguments]
         refused = subprocess.run(command, capture_output=True, text=True, timeout=30, input="{}")
         assert refused.returncode == 1 and expected in refused.stderr, (arguments, refused)
-    unsigned = plan(server, "web", keys=False)
+    unsigned = plan(two_zones, "web", keys=False)
     assert unsigned.returncode == 1 and "--keys-file" in unsigned.stderr
 
     # A service that is not there yet.
     request = {"serviceName": "more", "taskDefinition": "web", "desiredCount": 3}
     file = tmp_path / "more.json"
     file.write_text(json.dumps(request))
-    created = plan(server, "--operation", "CreateService", "--input", str(file), "--json")
+    created = plan(two_zones, "--operation", "CreateService", "--input", str(file), "--json")
     assert created.returncode == 0, created.stderr
     assert sum(len(step["started"]) for step in json.loads(created.stdout)["steps"]) == 3
     assert [arn.rsplit("/", 1)[1] for arn in ecs.list_services()["serviceArns"]] == ["web"]
     file.write_text("[1]")
-    wrong = plan(server, "--operation", "CreateService", "--input", str(file))
+    wrong = plan(two_zones, "--operation", "CreateService", "--input", str(file))
     assert wrong.returncode == 1 and "expected an object" in wrong.stderr

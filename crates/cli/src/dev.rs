@@ -3,6 +3,7 @@
 use crate::agent::shim_command;
 use crate::credentials::{self, KeyPair};
 use crate::flags::{RuntimeFlag, SchedulerFlags, default_data_dir, parse_account_id};
+use crate::reader;
 use crate::stop;
 use anyhow::{Context, Result};
 use clap::Args;
@@ -94,12 +95,12 @@ pub async fn run(flags: DevFlags) -> Result<()> {
 
     print_welcome(&flags, &namespace, &server, keys.as_ref(), agent.status().borrow().runtime.as_str());
     stop::requested().await?;
-    println!("\nStopping the tasks ...");
+    reader::tell("\nStopping the tasks ...");
     // The node leaves first: a control plane that watched would start replacements.
     agent.shutdown(Shutdown::StopTasks).await;
     server.shutdown().await;
     drop(decision_log);
-    println!("Stopped. Services and definitions are kept in {}.", data_dir.display());
+    reader::tell(format_args!("Stopped. Services and definitions are kept in {}.", data_dir.display()));
     Ok(())
 }
 
@@ -136,7 +137,7 @@ fn print_welcome(
     };
     let cluster = if flags.cluster == "default" { String::new() } else { format!(" --cluster {}", flags.cluster) };
     let command = r#"["/bin/sh","-c","trap exit TERM; while :; do date; sleep 5 & wait; done"]"#;
-    println!(
+    reader::tell(format_args!(
         "Plimsoll is up: cluster {cluster_name}, one node, runtime {runtime}. Ctrl-C stops everything.
 
 # Paste into a shell:{note}
@@ -154,5 +155,5 @@ aws ecs wait services-stable{cluster} --services clock && aws ecs list-tasks{clu
         cluster_name = flags.cluster,
         addr = server.addr,
         region = namespace.region,
-    );
+    ));
 }

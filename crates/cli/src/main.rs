@@ -9,6 +9,7 @@ mod flags;
 mod logging;
 mod operator;
 mod plan;
+mod reader;
 mod server;
 mod stop;
 
@@ -48,6 +49,9 @@ fn main() -> ExitCode {
         return plimsoll_agent::process::shim_main(args);
     }
     let cli = Cli::parse();
+    if matches!(cli.command, Command::Bench(_) | Command::Plan(_) | Command::Explain(_) | Command::Sim(_)) {
+        reader::end_when_gone();
+    }
     // Experiments compute on threads of their own; there is nothing to wait for.
     if let Command::Sim(flags) = &cli.command {
         return sim(flags);

@@ -122,3 +122,16 @@ def test_what_is_refused(two_zones):
         given=json.dumps({"serviceName": "new", "taskDefinition": "web", "desiredCount": 3}),
     )
     assert created["asks"][0]["placed"] == 3 and not two_zones.signed.list_services()["serviceArns"]
+
+
+def test_a_reader_that_goes_away_is_the_end(two_zones):
+    ecs = two_zones.signed
+    register(ecs, "web", [container(cpu=128)])
+    ecs.create_service(serviceName="web", taskDefinition="web", desiredCount=2)
+    wait_stable(ecs, "web")
+    flags = ["--server", two_zones.endpoint, "--keys-file", two_zones.keys]
+    for command in (["explain", "web", *flags], ["plan", "web", "--desired-count", "3", *flags], ["sim", "policies"]):
+        program = subprocess.Popen([PLIMSOLL, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        program.stdout.close()
+        assert program.wait(30) == 141, command
+        assert program.stderr.read() == b"", command

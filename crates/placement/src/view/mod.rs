@@ -217,7 +217,6 @@ impl View {
         if matches!(changed, Changed::Spec | Changed::Gone) {
             slot.suits = fleet.is_there(idx) && fleet.suits_request(idx, question);
             slot.leaf = None;
-            slot.key = Key::ZERO.with(LABEL, if fleet.is_there(idx) { fleet.label(idx) } else { 0 });
         }
         if let Counted::Of(group) = self.wants.kind.counted {
             slot.tasks = fleet.groups.counts(group, idx).live;
@@ -233,7 +232,7 @@ impl View {
         slot.filed = slot.suits && fleet.hot(idx).active && self.passes(fleet, question, idx, 0);
         if slot.filed {
             slot.room = fleet.hot(idx).room(self.wants.takes_kept_room);
-            self.set_ranks(&mut slot.key, fleet, idx, slot.tasks);
+            slot.key = self.key(fleet, idx, slot.tasks);
             slot.filed = slot.room.covers(self.least);
             if self.rooms == Rooms::Enough {
                 slot.room = Room::default();
@@ -262,9 +261,10 @@ impl View {
         std::mem::replace(&mut self.least, least) != least
     }
 
-    /// The instance's own; its label stays as long as it is there.
-    fn set_ranks(&self, key: &mut Key, fleet: &Fleet, idx: InstanceIdx, tasks: u32) {
+    /// The instance's own, made anew: what a plan has left in the key is not to stay.
+    fn key(&self, fleet: &Fleet, idx: InstanceIdx, tasks: u32) -> Key {
         let hot = fleet.hot(idx);
+        let mut key = Key::ZERO.with(LABEL, fleet.label(idx));
         for (place, step) in self.chain.steps.iter().enumerate() {
             match step {
                 Step::CpuFree => key.set(place, hot.cpu_free),
@@ -273,6 +273,7 @@ impl View {
                 Step::TasksInDomain(_) => {}
             }
         }
+        key
     }
 
     fn set(&mut self, idx: InstanceIdx, slot: Slot) {

@@ -261,7 +261,7 @@ impl View {
         std::mem::replace(&mut self.least, least) != least
     }
 
-    /// The instance's own, made anew: what a plan has left in the key is not to stay.
+    /// The instance's own, made anew at each look, its label too: one kept from an earlier look has been wrong.
     fn key(&self, fleet: &Fleet, idx: InstanceIdx, tasks: u32) -> Key {
         let hot = fleet.hot(idx);
         let mut key = Key::ZERO.with(LABEL, fleet.label(idx));
